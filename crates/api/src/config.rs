@@ -1,0 +1,315 @@
+//! Options, declared once.
+//!
+//! A [`ConfigDef`] gives parsing, `/config/validate`, the generated manual and the unknown-key warning. What an
+//! option's value then means belongs to whoever declared it.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use crate::suggest::nearest;
+use crate::{Error, Result};
+
+/// A configuration: names and values as the user wrote them, in the user's order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Props(pub IndexMap<String, String>);
+
+impl Props {
+    /// The value under a name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Sets a value.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.0.insert(name.into(), value.into());
+    }
+
+    /// Names and values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The entries under a prefix, without it.
+    pub fn with_prefix(&self, prefix: &str) -> Props {
+        self.iter().filter_map(|(name, value)| Some((name.strip_prefix(prefix)?, value))).collect()
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Props {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(entries: I) -> Self {
+        Self(entries.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+/// Kafka's `ConfigDef.Type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigType {
+    /// true or false, in any case
+    Boolean,
+    /// text
+    String,
+    /// 32-bit whole number
+    Int,
+    /// 16-bit whole number
+    Short,
+    /// 64-bit whole number
+    Long,
+    /// floating-point number
+    Double,
+    /// comma-separated list
+    List,
+    /// name of a class
+    Class,
+    /// text that is never shown
+    Password,
+}
+
+/// Kafka's `ConfigDef.Importance`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Importance {
+    High,
+    Medium,
+    Low,
+}
+
+/// Kafka's `ConfigDef.Width`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Width {
+    None,
+    Short,
+    Medium,
+    Long,
+}
+
+/// What a value must satisfy. The reasons are worded as the original words them.
+#[derive(Clone, Copy)]
+pub enum Validator {
+    /// anything of the type
+    Any,
+    /// one of these words, in any case; the words are also what validation recommends
+    OneOf(&'static [&'static str]),
+    /// a whole number of at least this
+    AtLeast(i64),
+    /// must be given and not be blank
+    Required,
+    /// a check of its own over value and whole configuration: the reason why it is wrong
+    Check(fn(Option<&str>, &Props) -> Option<String>),
+}
+
+/// One declared option.
+#[derive(Clone, Copy)]
+pub struct ConfigKey {
+    /// its name; of a pattern property a readable form with `<n>` in place of what varies
+    pub name: &'static str,
+    /// type of its value
+    pub kind: ConfigType,
+    /// default, as it would be written; none: null
+    pub default: Option<&'static str>,
+    /// whether Connect itself insists on it (Debezium's own options do so by validator)
+    pub required: bool,
+    /// how much a user should care
+    pub importance: Importance,
+    /// heading under which it is listed
+    pub group: &'static str,
+    /// place under that heading
+    pub order: i32,
+    /// width of an input field
+    pub width: Width,
+    /// name for people
+    pub display_name: &'static str,
+    /// what it does, in our words; goes into the manual
+    pub doc: &'static str,
+    /// what its value must satisfy
+    pub validator: Validator,
+    /// whether validation lists it; some options are honoured but not listed by the original either
+    pub listed: bool,
+}
+
+/// The value of an option after validation: Connect's `ConfigValueInfo`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConfigValue {
+    /// the option
+    pub name: String,
+    /// the value, or the default; none when invalid
+    pub value: Option<String>,
+    /// values worth offering
+    pub recommended: Vec<String>,
+    /// what is wrong with it
+    pub errors: Vec<String>,
+}
+
+/// A list of options. `prefixes` are families whose members cannot be listed (`database.`, `producer.override.`).
+pub struct ConfigDef {
+    /// the options in the order in which they are listed
+    pub keys: Vec<ConfigKey>,
+    /// families of options that are passed on
+    pub prefixes: Vec<&'static str>,
+}
+
+impl ConfigDef {
+    /// The declaration of an option.
+    pub fn key(&self, name: &str) -> Option<&ConfigKey> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// Checks every listed option, in order.
+    pub fn validate(&self, props: &Props) -> Vec<ConfigValue> {
+        self.keys.iter().filter(|key| key.listed).map(|key| key.validate(props)).collect()
+    }
+
+    /// One sentence for each name in `props` that no declaration here, no prefix and none of `known` covers.
+    pub fn unknown(&self, props: &Props, known: &[&ConfigDef]) -> Vec<String> {
+        let all = || std::iter::once(self).chain(known.iter().copied());
+        props
+            .iter()
+            .filter(|(name, _)| !all().any(|def| def.covers(name)))
+            .map(|(name, _)| match nearest(name, all().flat_map(|def| def.keys.iter().map(|key| key.name))) {
+                Some(meant) => format!("the property '{name}' is not known and has no effect; did you mean '{meant}'?"),
+                None => format!("the property '{name}' is not known and has no effect"),
+            })
+            .collect()
+    }
+
+    fn covers(&self, name: &str) -> bool {
+        self.key(name).is_some()
+            || self.prefixes.iter().any(|prefix| name.starts_with(prefix))
+            || self.keys.iter().any(|key| {
+                // column.mask.with.<n>.chars, snapshot.select.statement.overrides.<table>
+                key.name.split_once('<').is_some_and(|(head, tail)| {
+                    let tail = tail.rsplit_once('>').map_or("", |(_, tail)| tail);
+                    name.len() > head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail)
+                })
+            })
+    }
+
+    /// A view of `props` through this definition.
+    pub fn read<'a>(&'a self, props: &'a Props) -> Config<'a> {
+        Config { def: self, props }
+    }
+}
+
+impl ConfigKey {
+    fn validate(&self, props: &Props) -> ConfigValue {
+        let given = props.get(self.name);
+        let mut errors = Vec::new();
+        if given.is_none() && self.required {
+            errors.push(format!("Missing required configuration \"{}\" which has no default value.", self.name));
+        } else if let Some(text) = given
+            && let Some(wrong) = self.mistyped(text)
+        {
+            errors.push(wrong);
+        } else if let Some(reason) = self.reason(given.or(self.default), props) {
+            errors.push(format!("The '{}' value is invalid: {reason}", self.name));
+        }
+        let shown = match self.kind {
+            ConfigType::Password if given.is_some() => Some("[hidden]"),
+            _ => given.or(self.default),
+        };
+        let recommended = match self.validator {
+            Validator::OneOf(words) => words.iter().map(|word| (*word).to_owned()).collect(),
+            _ if self.kind == ConfigType::Boolean => vec!["true".to_owned(), "false".to_owned()],
+            _ => Vec::new(),
+        };
+        let value = if errors.is_empty() { shown.map(str::to_owned) } else { None };
+        ConfigValue { name: self.name.to_owned(), value, recommended, errors }
+    }
+
+    /// Kafka's own wording (`ConfigDef.parseType`).
+    fn mistyped(&self, text: &str) -> Option<String> {
+        let text = text.trim();
+        let (good, expected) = match self.kind {
+            ConfigType::Boolean => (
+                text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false"),
+                "Expected value to be either true or false",
+            ),
+            ConfigType::Int => (text.parse::<i32>().is_ok(), "Not a number of type INT"),
+            ConfigType::Short => (text.parse::<i16>().is_ok(), "Not a number of type SHORT"),
+            ConfigType::Long => (text.parse::<i64>().is_ok(), "Not a number of type LONG"),
+            ConfigType::Double => (text.parse::<f64>().is_ok(), "Not a number of type DOUBLE"),
+            ConfigType::String | ConfigType::List | ConfigType::Class | ConfigType::Password => (true, ""),
+        };
+        (!good).then(|| format!("Invalid value {text} for configuration {}: {expected}", self.name))
+    }
+
+    fn reason(&self, value: Option<&str>, props: &Props) -> Option<String> {
+        match self.validator {
+            Validator::Any => None,
+            Validator::OneOf(words) => {
+                let value = value?.trim();
+                let found = words.iter().any(|word| word.eq_ignore_ascii_case(value));
+                (!found).then(|| format!("Value must be one of {}", words.join(", ")))
+            }
+            Validator::AtLeast(least) => {
+                let number: i64 = value?.trim().parse().ok()?;
+                (number < least).then(|| match least {
+                    1 => "A positive integer is expected".to_owned(),
+                    0 => "A non-negative integer is expected".to_owned(),
+                    _ => format!("Value must be at least {least}"),
+                })
+            }
+            Validator::Required => value.is_none_or(|value| value.trim().is_empty()).then(|| "A value is required".to_owned()),
+            Validator::Check(check) => check(value, props),
+        }
+    }
+}
+
+/// A configuration seen through its definition: typed, defaults filled in. Reading an option that is not declared is
+/// a mistake in the program and reads as absent.
+#[derive(Clone, Copy)]
+pub struct Config<'a> {
+    def: &'a ConfigDef,
+    props: &'a Props,
+}
+
+impl<'a> Config<'a> {
+    /// The raw configuration.
+    pub fn props(&self) -> &'a Props {
+        self.props
+    }
+
+    /// The text, or the default; none when neither is there.
+    pub fn opt(&self, name: &str) -> Option<&'a str> {
+        let key = self.def.key(name);
+        debug_assert!(key.is_some(), "{name} is not declared");
+        self.props.get(name).map(str::trim).or(key.and_then(|key| key.default))
+    }
+
+    /// The text, or the default; an error when neither is there.
+    pub fn text(&self, name: &str) -> Result<&'a str> {
+        let value = self.opt(name).filter(|value| !value.is_empty());
+        value.ok_or_else(|| {
+            Error::configuration(format!("The '{name}' value is invalid: A value is required")).remedy(format!("set '{name}'"))
+        })
+    }
+
+    /// A whole number.
+    pub fn int(&self, name: &str) -> Result<i64> {
+        let text = self.text(name)?;
+        text.parse().map_err(|_| Error::configuration(format!("Invalid value {text} for configuration {name}: Not a number")))
+    }
+
+    /// A whole number that is a size or a count.
+    pub fn size(&self, name: &str) -> Result<usize> {
+        let number = self.int(name)?;
+        usize::try_from(number)
+            .map_err(|_| Error::configuration(format!("Invalid value {number} for configuration {name}: must not be negative")))
+    }
+
+    /// A number of milliseconds.
+    pub fn millis(&self, name: &str) -> Result<Duration> {
+        Ok(Duration::from_millis(self.size(name)? as u64))
+    }
+
+    /// True or false; anything but "true" is false, as Debezium's `getBoolean` has it.
+    pub fn flag(&self, name: &str) -> bool {
+        self.opt(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// The items of a comma-separated list, trimmed; none when it is absent or blank.
+    pub fn list(&self, name: &str) -> Vec<&'a str> {
+        self.opt(name).map(|text| text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,60 @@
+//! Named failpoints: the steps at which a crash test kills the process.
+//!
+//! `ROWTIDE_FAILPOINT=name[:n]` makes the process abort (as `kill -9` would) the n-th time it passes the named step.
+//! Without the variable a failpoint costs one relaxed load.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The steps, in the order of a record's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failpoint {
+    /// the replication slot exists, nothing is read yet
+    SlotCreated,
+    /// rows of a snapshot are read, not yet handed on
+    ChunkRead,
+    /// rows of a snapshot are handed to the pipeline
+    ChunkEmitted,
+    /// a record is durable in the sink, its offset is not stored
+    RecordAcked,
+    /// an offset is stored, the database is not told
+    OffsetStored,
+    /// the database was told
+    PositionConfirmed,
+}
+
+impl Failpoint {
+    /// The name that `ROWTIDE_FAILPOINT` takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Failpoint::SlotCreated => "slot-created",
+            Failpoint::ChunkRead => "chunk-read",
+            Failpoint::ChunkEmitted => "chunk-emitted",
+            Failpoint::RecordAcked => "record-acked",
+            Failpoint::OffsetStored => "offset-stored",
+            Failpoint::PositionConfirmed => "position-confirmed",
+        }
+    }
+}
+
+struct Armed {
+    name: String,
+    left: AtomicU64,
+}
+
+static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
+
+/// Passes a step; dies here when the environment says so.
+pub fn pass(point: Failpoint) {
+    let armed = ARMED.get_or_init(|| {
+        let text = std::env::var("ROWTIDE_FAILPOINT").ok()?;
+        let (name, count) = text.split_once(':').unwrap_or((&text, "1"));
+        Some(Armed { name: name.to_owned(), left: AtomicU64::new(count.parse().unwrap_or(1)) })
+    });
+    if let Some(armed) = armed
+        && armed.name == point.name()
+        && armed.left.fetch_sub(1, Ordering::Relaxed) == 1
+    {
+        std::process::abort();
+    }
+}

@@ -1,0 +1,34 @@
+//! Where encoded records go.
+
+use async_trait::async_trait;
+
+use crate::{EncodedRecord, Error, Result};
+
+/// What became of a record that a sink accepted.
+#[derive(Debug)]
+pub struct Ack {
+    /// the record's sequence number
+    pub sequence: u64,
+    /// durable, or the reason why it will never be
+    pub result: Result<(), Error>,
+}
+
+/// A target of encoded records: Kafka, a file, Pulsar…
+///
+/// `write` returns once the batch is *accepted*; that is where a full buffer makes the caller wait. A record is
+/// *durable* only when its ack says so; acks may come in any order and are collected with `acks`.
+#[async_trait]
+pub trait Sink: Send {
+    /// Takes a batch, waiting while the sink's own buffer is full.
+    async fn write(&mut self, batch: Vec<EncodedRecord>) -> Result<()>;
+
+    /// Waits for acknowledgements and appends them. Dropping the future loses none. Pends for ever while nothing is
+    /// outstanding.
+    async fn acks(&mut self, out: &mut Vec<Ack>) -> Result<()>;
+
+    /// Sends out what is buffered without waiting for more. The acks still come through `acks`.
+    async fn flush(&mut self) -> Result<()>;
+
+    /// Flushes and releases everything.
+    async fn close(&mut self) -> Result<()>;
+}

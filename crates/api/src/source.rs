@@ -1,0 +1,86 @@
+//! What a source is to the runtime: a connector that validates and plans, and tasks that are polled.
+
+use async_trait::async_trait;
+
+use crate::{ConfigDef, ConfigValue, OffsetMap, PluginInfo, Props, Result, SourcePosition, SourceRecord};
+
+/// Whether a connector can take part in exactly-once delivery (KIP-618).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExactlyOnce {
+    /// offsets and records may share a transaction
+    Supported,
+    /// they may not
+    Unsupported,
+}
+
+/// What a task is given when it starts.
+#[derive(Clone, Debug)]
+pub struct TaskContext {
+    /// the connector's name
+    pub connector: String,
+    /// the task's number, from 0
+    pub task: usize,
+    /// the task's configuration, variables filled in
+    pub config: Props,
+    /// every offset stored for the connector: partition map and offset map
+    pub offsets: Vec<(OffsetMap, OffsetMap)>,
+}
+
+/// What one poll brought.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// records in the order of the log
+    pub records: Vec<SourceRecord>,
+    /// a position past the last record, reached once all records so far are durable: the end of a transaction, or
+    /// log that held nothing for us. None when the last record's own position says it all.
+    pub reached: Option<SourcePosition>,
+}
+
+/// A kind of source: `io.debezium.connector.postgresql.PostgresConnector`.
+#[async_trait]
+pub trait SourceConnector: Send + Sync {
+    /// Class name, aliases and version.
+    fn info(&self) -> &'static PluginInfo;
+
+    /// The options, in the order in which validation lists them.
+    fn config_def(&self) -> &'static ConfigDef;
+
+    /// Checks a configuration, the server behind it included, and answers one value for each option of the
+    /// definition, in its order. Never fails: what is wrong stands in the values' errors.
+    async fn validate(&self, config: &Props) -> Vec<ConfigValue>;
+
+    /// The configurations of the tasks: at most `max` of them. They carry what Debezium's carry, so that a Java
+    /// worker can run them.
+    fn task_configs(&self, config: &Props, max: usize) -> Result<Vec<Props>>;
+
+    /// Whether tasks of this configuration can be exactly once.
+    fn exactly_once(&self, config: &Props) -> ExactlyOnce;
+
+    /// Checks offsets that a user wants to store (none removes one). True if the source did something of its own
+    /// with them, false when the worker alone handles them.
+    fn alter_offsets(&self, config: &Props, offsets: &[(OffsetMap, Option<OffsetMap>)]) -> Result<bool>;
+
+    /// A task that is not started yet.
+    fn new_task(&self) -> Box<dyn SourceTask>;
+}
+
+/// A running source. The runtime polls it at its own pace, and never from two places at once.
+#[async_trait]
+pub trait SourceTask: Send {
+    /// Connects, checks the stored position and begins to read. A transient error makes the runtime try again with
+    /// a new task.
+    async fn start(&mut self, context: TaskContext) -> Result<()>;
+
+    /// Waits for the next records. Dropping the future loses none. `None` after [`SourceTask::finish`], once all
+    /// that was read is handed over.
+    async fn poll(&mut self) -> Result<Option<Batch>>;
+
+    /// Says that these offsets are stored: everything up to them is durable. Only now may the database forget it.
+    async fn committed(&mut self, partition: &OffsetMap, offset: &OffsetMap) -> Result<()>;
+
+    /// Asks for a clean end: `poll` goes on to the next transaction boundary, then answers `None`.
+    fn finish(&mut self);
+
+    /// Releases connections; what was not polled is dropped and will be read again.
+    async fn stop(&mut self);
+}

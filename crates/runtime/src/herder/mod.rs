@@ -1,0 +1,187 @@
+//! The herder: starts and stops connectors and their tasks, and answers for them.
+//!
+//! REST and CLI talk to nothing else. Here stand the trait and the plain data that it speaks in; `standalone` is
+//! the herder of one process. How a task does its work belongs to `pipeline`.
+
+use async_trait::async_trait;
+use rowtide_api::{ConfigValue, OffsetMap, Props};
+use serde::Serialize;
+
+/// An answer that is an error: Connect's `{"error_code","message"}`.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct HerderError {
+    /// HTTP status
+    pub status: u16,
+    /// what the user reads
+    pub message: String,
+}
+
+/// Result of a herder call.
+pub type Result<T> = std::result::Result<T, HerderError>;
+
+/// State of a connector or a task, in Connect's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[allow(missing_docs)]
+pub enum State {
+    Unassigned,
+    Running,
+    Paused,
+    Stopped,
+    Failed,
+    Restarting,
+}
+
+/// What a user wants of a connector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum TargetState {
+    Started,
+    Paused,
+    Stopped,
+}
+
+/// `GET /`
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ServerInfo {
+    pub version: String,
+    pub commit: String,
+    pub kafka_cluster_id: Option<String>,
+}
+
+/// A task's name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct TaskId {
+    pub connector: String,
+    pub task: usize,
+}
+
+/// `GET /connectors/{c}`; `config` holds what the user wrote, variables not filled in.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ConnectorInfo {
+    pub name: String,
+    pub config: serde_json::Map<String, serde_json::Value>,
+    pub tasks: Vec<TaskId>,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+/// Status of a connector.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ConnectorStatus {
+    pub state: State,
+    pub worker_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    pub version: Option<String>,
+}
+
+/// Status of a task.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct TaskStatus {
+    pub id: usize,
+    pub state: State,
+    pub worker_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    pub version: Option<String>,
+}
+
+/// `GET /connectors/{c}/status`
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ConnectorStateInfo {
+    pub name: String,
+    pub connector: ConnectorStatus,
+    pub tasks: Vec<TaskStatus>,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+/// `PUT /connector-plugins/{p}/config/validate`, before it is laid out as Connect's `ConfigInfos`: one entry for each
+/// option, in order, each with the declaration that it belongs to.
+#[derive(Clone, Debug)]
+pub struct Validated {
+    /// the connector's class
+    pub class: String,
+    /// declaration and outcome
+    pub entries: Vec<(ConfigKeyInfo, ConfigValue)>,
+}
+
+/// Connect's `ConfigKeyInfo`, field order as it is written.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ConfigKeyInfo {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub required: bool,
+    pub default_value: Option<String>,
+    pub importance: String,
+    pub documentation: String,
+    pub group: String,
+    pub width: String,
+    pub display_name: String,
+    pub dependents: Vec<String>,
+    /// place under the heading
+    pub order: i32,
+}
+
+/// An entry of `GET /connector-plugins`.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct PluginEntry {
+    pub class: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub version: String,
+}
+
+/// What runs connectors. Every answer's status code and text is Connect's.
+#[async_trait]
+pub trait Herder: Send + Sync {
+    /// Version, commit and the Kafka cluster behind it.
+    fn server_info(&self) -> ServerInfo;
+    /// Names of all connectors.
+    async fn connectors(&self) -> Vec<String>;
+    /// A connector's definition.
+    async fn info(&self, name: &str) -> Result<ConnectorInfo>;
+    /// A connector's state.
+    async fn status(&self, name: &str) -> Result<ConnectorStateInfo>;
+    /// The configurations of its tasks, by task number.
+    async fn task_configs(&self, name: &str) -> Result<Vec<Props>>;
+    /// Creates (`replace` false) or puts a connector's configuration. True: it is new.
+    async fn put(&self, name: &str, config: Props, initial: Option<TargetState>, replace: bool) -> Result<(bool, ConnectorInfo)>;
+    /// Merges into a connector's configuration; none removes a key.
+    async fn patch(&self, name: &str, changes: Vec<(String, Option<String>)>) -> Result<ConnectorInfo>;
+    /// Deletes a connector.
+    async fn delete(&self, name: &str) -> Result<()>;
+    /// Pauses, resumes or stops.
+    async fn set_target_state(&self, name: &str, state: TargetState) -> Result<()>;
+    /// Restarts the connector and, if asked, its tasks; answers the plan's states when tasks are included.
+    async fn restart(&self, name: &str, include_tasks: bool, only_failed: bool) -> Result<Option<ConnectorStateInfo>>;
+    /// Restarts one task.
+    async fn restart_task(&self, name: &str, task: usize) -> Result<()>;
+    /// Stored offsets: partition and offset maps.
+    async fn offsets(&self, name: &str) -> Result<Vec<(OffsetMap, OffsetMap)>>;
+    /// Stores (none removes) offsets of a stopped connector; answers Connect's sentence.
+    async fn alter_offsets(&self, name: &str, offsets: Vec<(OffsetMap, Option<OffsetMap>)>) -> Result<String>;
+    /// Removes all offsets of a stopped connector; answers Connect's sentence.
+    async fn reset_offsets(&self, name: &str) -> Result<String>;
+    /// Topics that the connector wrote to since they were last reset.
+    async fn topics(&self, name: &str) -> Result<Vec<String>>;
+    /// Forgets them.
+    async fn reset_topics(&self, name: &str) -> Result<()>;
+    /// Installed plug-ins, sorted as Connect sorts them.
+    fn plugins(&self, connectors_only: bool) -> Vec<PluginEntry>;
+    /// A plug-in's options.
+    fn plugin_config(&self, class: &str) -> Result<Vec<ConfigKeyInfo>>;
+    /// Checks a configuration.
+    async fn validate(&self, class: &str, config: Props) -> Result<Validated>;
+}

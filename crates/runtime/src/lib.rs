@@ -1,0 +1,5 @@
+//! Runs connectors: the task pipeline, the offset stores and the herder.
+//!
+//! Names no source, transform, converter or sink: those come in as plug-ins from the binary.
+
+pub mod herder;
