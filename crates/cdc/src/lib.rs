@@ -1,1 +1,18 @@
-//! (being laid down)
+//! What all databases share: from a `Change` to Connect's source records, and how a connector lives.
+//!
+//! Belongs here: the relational model, filters, topic naming, column options, envelopes, transaction metadata,
+//! heartbeats, snapshot modes, the coordinator that makes a connector of any [`database::Database`].
+//! Does not: anything that one database alone has (slots, binlogs), and what happens to a record after it was made.
+
+pub mod change;
+pub mod columns;
+pub mod database;
+pub mod dispatcher;
+pub mod snapshot_mode;
+pub mod table;
+pub mod table_schema;
+
+pub use change::{Change, Operation, Origin, Row, RowChange};
+pub use database::{Control, Database, Resume};
+pub use table::{Column, ColumnTypes, Table, TableId};
+pub use table_schema::{KeySchema, TableSchema};

@@ -1,0 +1,60 @@
+//! What a database must offer so that [`crate::coordinator`] can make a connector of it.
+//!
+//! On paper against the ones to come: MySQL's position is (binlog file, position, GTID set, row); MongoDB's an opaque
+//! resume token (its changes carry documents as rows of one JSON column); SQL Server has several partitions, each with
+//! its own `Database` instance behind one task; Oracle's position is the oldest open SCN with the commit SCN.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rowtide_api::{OffsetMap, Result, ToOffset};
+use tokio::sync::watch;
+
+use crate::dispatcher::Dispatcher;
+use crate::snapshot_mode::SnapshotPlan;
+
+/// What was found when the stored offset was held against the server.
+#[derive(Debug)]
+pub enum Resume {
+    /// no offset is stored
+    Fresh,
+    /// a snapshot was under way and was not completed
+    SnapshotInterrupted,
+    /// streaming goes on from the stored offset
+    Stored,
+    /// the log no longer has the stored position; the text is evidence
+    Lost(String),
+}
+
+/// Signals from the runtime to the running source. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    /// the newest stored offset; its position may be confirmed to the database
+    pub stored: watch::Receiver<Option<OffsetMap>>,
+    /// true: end at the next transaction boundary
+    pub finish: watch::Receiver<bool>,
+}
+
+/// A database that changes are captured from. One instance serves one source partition of one task.
+#[async_trait]
+pub trait Database: Send + Sized + 'static {
+    /// Holds a stored offset against the server.
+    async fn resume(&mut self, stored: Option<&OffsetMap>) -> Result<Resume>;
+
+    /// Makes ready what must exist before anything is read: publications, slots, replica identities.
+    async fn prepare(&mut self, plan: &SnapshotPlan) -> Result<()>;
+
+    /// Takes a consistent snapshot of the captured tables' rows and hands them over, in the order and with the
+    /// markers of the original. Answers the position where the stream goes on.
+    async fn snapshot(&mut self, plan: &SnapshotPlan, out: &mut Dispatcher) -> Result<Arc<dyn ToOffset>>;
+
+    /// Streams changes until `control.finish`, then returns at a transaction boundary. Confirms to the database what
+    /// `control.stored` says is durable.
+    async fn stream(&mut self, out: &mut Dispatcher, control: Control) -> Result<()>;
+
+    /// Runs `heartbeat.action.query`.
+    async fn heartbeat_query(&mut self, sql: &str) -> Result<()>;
+
+    /// Releases connections; drops what the configuration says is to be dropped on a stop.
+    async fn close(&mut self) -> Result<()>;
+}

@@ -1,0 +1,4 @@
+//! (being laid down)
+
+/// (being laid down)
+pub struct Dispatcher {}
