@@ -7,10 +7,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rowtide_api::{OffsetMap, Result, ToOffset};
+use rowtide_api::{OffsetMap, Result, SourcePartition, TaskContext, ToOffset};
 use tokio::sync::watch;
 
 use crate::dispatcher::Dispatcher;
+use crate::envelope::Emitter;
+use crate::settings::Settings;
 use crate::snapshot_mode::SnapshotPlan;
 
 /// What was found when the stored offset was held against the server.
@@ -35,9 +37,36 @@ pub struct Control {
     pub finish: watch::Receiver<bool>,
 }
 
+impl Control {
+    /// Waits until the task is asked to finish.
+    pub async fn finished(&mut self) {
+        // an error means that the task object is gone: that is an end too
+        let _ = self.finish.wait_for(|finish| *finish).await;
+    }
+}
+
+/// A database that was opened for a task.
+pub struct Opened<D> {
+    /// the database
+    pub database: D,
+    /// its log, as offsets name it
+    pub partition: Arc<SourcePartition>,
+    /// makes its records
+    pub emitter: Emitter,
+    /// topic of its heartbeats
+    pub heartbeat_topic: Arc<str>,
+    /// value of `serverName` in its heartbeats
+    pub server_name: Arc<str>,
+    /// the shared settings
+    pub settings: Settings,
+}
+
 /// A database that changes are captured from. One instance serves one source partition of one task.
 #[async_trait]
 pub trait Database: Send + Sized + 'static {
+    /// Reads the configuration and connects.
+    async fn open(context: &TaskContext) -> Result<Opened<Self>>;
+
     /// Holds a stored offset against the server.
     async fn resume(&mut self, stored: Option<&OffsetMap>) -> Result<Resume>;
 
@@ -46,14 +75,12 @@ pub trait Database: Send + Sized + 'static {
 
     /// Takes a consistent snapshot of the captured tables' rows and hands them over, in the order and with the
     /// markers of the original. Answers the position where the stream goes on.
-    async fn snapshot(&mut self, plan: &SnapshotPlan, out: &mut Dispatcher) -> Result<Arc<dyn ToOffset>>;
+    async fn snapshot(&mut self, out: &mut Dispatcher) -> Result<Arc<dyn ToOffset>>;
 
     /// Streams changes until `control.finish`, then returns at a transaction boundary. Confirms to the database what
-    /// `control.stored` says is durable.
+    /// `control.stored` says is durable. Asks the dispatcher for a heartbeat after each batch and when idle, and
+    /// runs `heartbeat.action.query` when it says so.
     async fn stream(&mut self, out: &mut Dispatcher, control: Control) -> Result<()>;
-
-    /// Runs `heartbeat.action.query`.
-    async fn heartbeat_query(&mut self, sql: &str) -> Result<()>;
 
     /// Releases connections; drops what the configuration says is to be dropped on a stop.
     async fn close(&mut self) -> Result<()>;

@@ -1,4 +1,146 @@
-//! (being laid down)
+//! The way from a source into the pipeline: changes become records, records become bounded batches, batches wait
+//! in a bounded queue (`max.queue.size`, `max.batch.size`, `max.queue.size.in.bytes`).
+//!
+//! What a record looks like belongs to `envelope`; when a source reads belongs to the source.
 
-/// (being laid down)
-pub struct Dispatcher {}
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rowtide_api::{Batch, Error, Result, SourcePartition, SourcePosition, ToOffset};
+use tokio::sync::mpsc;
+
+use crate::change::Change;
+use crate::envelope::Emitter;
+use crate::heartbeat::Heartbeat;
+
+/// Bytes of changes that may wait in the queue when `max.queue.size.in.bytes` is off.
+const DEFAULT_QUEUE_BYTES: usize = 32 << 20;
+/// Batches that wait in the queue at most, however many records they hold.
+const QUEUED_BATCHES: usize = 4;
+
+/// Bounds of the queue between a source and the pipeline.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueLimits {
+    /// `max.batch.size`: records in a batch
+    pub batch_records: usize,
+    /// bytes of changes in a batch
+    pub batch_bytes: usize,
+    /// batches in the queue
+    pub batches: usize,
+}
+
+impl QueueLimits {
+    /// From Debezium's three settings; 0 bytes: the default bound.
+    pub fn new(max_batch_size: usize, max_queue_size: usize, max_queue_bytes: usize) -> Self {
+        let batches = (max_queue_size / max_batch_size.max(1)).clamp(1, QUEUED_BATCHES);
+        let bytes = if max_queue_bytes == 0 { DEFAULT_QUEUE_BYTES } else { max_queue_bytes };
+        // one batch is being filled and one is being encoded beside those that wait
+        Self { batch_records: max_batch_size, batch_bytes: (bytes / (batches + 2)).max(1), batches }
+    }
+}
+
+/// Takes changes from one source.
+pub struct Dispatcher {
+    emitter: Emitter,
+    heartbeat: Heartbeat,
+    partition: Arc<SourcePartition>,
+    limits: QueueLimits,
+    queue: mpsc::Sender<Batch>,
+    batch: Batch,
+    batch_bytes: usize,
+    now: Duration,
+}
+
+impl Dispatcher {
+    /// A dispatcher for one partition, and the end of its queue that the task polls.
+    pub fn new(
+        emitter: Emitter,
+        heartbeat: Heartbeat,
+        partition: Arc<SourcePartition>,
+        limits: QueueLimits,
+    ) -> (Self, mpsc::Receiver<Batch>) {
+        let (queue, polled) = mpsc::channel(limits.batches);
+        let now = Duration::ZERO;
+        let mut dispatcher =
+            Self { emitter, heartbeat, partition, limits, queue, batch: Batch::default(), batch_bytes: 0, now };
+        dispatcher.read_clock();
+        (dispatcher, polled)
+    }
+
+    /// Reads the wall clock; sources call it once for each batch that they read, so that no record needs to.
+    pub fn read_clock(&mut self) {
+        self.now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.emitter.set_now(self.now);
+    }
+
+    /// The clock as last read, since the epoch.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Turns a change into records. `bytes` is its size as it was read, for the queue's bound.
+    pub fn dispatch(&mut self, change: Change, bytes: usize) -> Result<()> {
+        self.batch_bytes += bytes;
+        if let Change::Progress { position } = change {
+            self.batch.reached = Some(self.at(position));
+            return Ok(());
+        }
+        let reached = match &change {
+            Change::Commit { position, .. } => Some(position.clone()),
+            _ => None,
+        };
+        let before = self.batch.records.len();
+        self.emitter.emit(change, &mut self.batch.records)?;
+        if self.batch.records.len() > before {
+            self.batch.reached = None;
+        }
+        if let Some(position) = reached {
+            self.batch.reached = Some(self.at(position));
+        }
+        Ok(())
+    }
+
+    /// Emits a heartbeat at this position if one is due. True: `heartbeat.action.query` should run now.
+    pub fn heartbeat(&mut self, position: &Arc<dyn ToOffset>) -> bool {
+        let due = self.heartbeat.due(self.now);
+        if due {
+            let at = self.at(position.clone());
+            self.batch.records.push(self.heartbeat.record(self.now, at));
+            self.batch.reached = None;
+        }
+        due
+    }
+
+    /// Emits a heartbeat now, due or not, unless heartbeats are off.
+    pub fn force_heartbeat(&mut self, position: &Arc<dyn ToOffset>) -> bool {
+        self.heartbeat.expire();
+        self.heartbeat(position)
+    }
+
+    /// Whether the batch should be handed over before more is added.
+    pub fn is_full(&self) -> bool {
+        self.batch.records.len() >= self.limits.batch_records || self.batch_bytes >= self.limits.batch_bytes
+    }
+
+    /// Whether nothing waits to be handed over.
+    pub fn is_empty(&self) -> bool {
+        self.batch.records.is_empty() && self.batch.reached.is_none()
+    }
+
+    /// Hands the batch to the pipeline, waiting while the queue is full. Cancelling loses nothing: what was not
+    /// handed over goes with the next call.
+    pub async fn flush(&mut self) -> Result<()> {
+        if self.is_empty() {
+            self.batch_bytes = 0;
+            return Ok(());
+        }
+        let slot = self.queue.reserve().await.map_err(|_| Error::transient("the task was stopped"))?;
+        slot.send(std::mem::take(&mut self.batch));
+        self.batch_bytes = 0;
+        Ok(())
+    }
+
+    fn at(&self, offset: Arc<dyn ToOffset>) -> SourcePosition {
+        SourcePosition { partition: self.partition.clone(), offset: self.emitter.with_transaction(offset) }
+    }
+}

@@ -6,13 +6,19 @@
 
 pub mod change;
 pub mod columns;
+pub mod coordinator;
 pub mod database;
 pub mod dispatcher;
+pub mod envelope;
+pub mod heartbeat;
+pub mod settings;
 pub mod snapshot_mode;
 pub mod table;
 pub mod table_schema;
 
 pub use change::{Change, Operation, Origin, Row, RowChange};
-pub use database::{Control, Database, Resume};
+pub use coordinator::CdcTask;
+pub use database::{Control, Database, Opened, Resume};
+pub use dispatcher::Dispatcher;
 pub use table::{Column, ColumnTypes, Table, TableId};
 pub use table_schema::{KeySchema, TableSchema};

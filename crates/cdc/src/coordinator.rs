@@ -1,0 +1,156 @@
+//! The life of a source task, the same for every database: open, hold the stored offset against the server, decide
+//! on a snapshot, take it, stream.
+//!
+//! The work runs beside the runtime's polling; between the two is the dispatcher's bounded queue. What each step
+//! does belongs to [`Database`]; what becomes of the records belongs to the runtime.
+
+use async_trait::async_trait;
+use rowtide_api::{Batch, Error, OffsetMap, Result, SourceTask, TaskContext};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use crate::change::Change;
+use crate::database::{Control, Database, Opened};
+use crate::dispatcher::Dispatcher;
+use crate::heartbeat::Heartbeat;
+use crate::settings::Settings;
+use crate::snapshot_mode::SnapshotPlan;
+
+/// A task of any [`Database`].
+pub struct CdcTask<D> {
+    running: Option<Running>,
+    database: std::marker::PhantomData<fn() -> D>,
+}
+
+struct Running {
+    batches: mpsc::Receiver<Batch>,
+    work: JoinHandle<Result<()>>,
+    stored: watch::Sender<Option<OffsetMap>>,
+    finish: watch::Sender<bool>,
+}
+
+impl<D> Default for CdcTask<D> {
+    fn default() -> Self {
+        Self { running: None, database: std::marker::PhantomData }
+    }
+}
+
+#[async_trait]
+impl<D: Database> SourceTask for CdcTask<D> {
+    async fn start(&mut self, context: TaskContext) -> Result<()> {
+        let Opened { mut database, partition, emitter, heartbeat_topic, server_name, settings } = D::open(&context).await?;
+        let offset = context.offsets.iter().find(|(map, _)| *map == partition.map).map(|(_, offset)| offset.clone());
+        match &offset {
+            Some(offset) => info!("Found previous offset {offset:?}"),
+            None => info!("No previous offset found"),
+        }
+        let resume = database.resume(offset.as_ref()).await?;
+        let plan = settings.mode.plan(&resume)?;
+        info!("{resume:?}: the snapshot {} be taken", if plan.data { "will" } else { "will not" });
+        database.prepare(&plan).await?;
+        warn_without_heartbeats(&settings, &context.connector);
+
+        let heartbeat = Heartbeat::new(settings.heartbeat_interval, heartbeat_topic, server_name);
+        let (dispatcher, batches) = Dispatcher::new(emitter, heartbeat, partition, settings.limits);
+        let (stored, stored_seen) = watch::channel(None);
+        let (finish, finish_seen) = watch::channel(false);
+        let control = Control { stored: stored_seen, finish: finish_seen };
+        let work = tokio::spawn(work(database, dispatcher, plan, settings, control));
+        self.running = Some(Running { batches, work, stored, finish });
+        Ok(())
+    }
+
+    async fn poll(&mut self) -> Result<Option<Batch>> {
+        let Some(running) = &mut self.running else { return Ok(None) };
+        if let Some(batch) = running.batches.recv().await {
+            return Ok(Some(batch));
+        }
+        // the queue is closed and drained: the work has ended, and says why
+        match (&mut running.work).await {
+            Ok(ended) => ended.map(|()| None),
+            Err(panic) => Err(Error::fatal("the source ended without a word").caused_by(panic)),
+        }
+    }
+
+    async fn committed(&mut self, _partition: &OffsetMap, offset: &OffsetMap) -> Result<()> {
+        if let Some(running) = &self.running {
+            running.stored.send_replace(Some(offset.clone()));
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) {
+        if let Some(running) = &self.running {
+            running.finish.send_replace(true);
+        }
+    }
+
+    async fn stop(&mut self) {
+        let Some(mut running) = self.running.take() else { return };
+        running.finish.send_replace(true);
+        running.batches.close();
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(4), &mut running.work).await;
+        if ended.is_err() {
+            warn!("the source did not end in time and is cut off");
+            running.work.abort();
+        }
+    }
+}
+
+/// Works until told to finish, then releases the database whatever happened.
+async fn work<D: Database>(
+    mut database: D,
+    mut out: Dispatcher,
+    plan: SnapshotPlan,
+    settings: Settings,
+    control: Control,
+) -> Result<()> {
+    let worked = phases(&mut database, &mut out, plan, &settings, control).await;
+    let closed = database.close().await;
+    worked.and(closed)
+}
+
+/// Snapshot, then stream. After an `initial_only` snapshot there is nothing to do until the task is stopped.
+async fn phases<D: Database>(
+    database: &mut D,
+    out: &mut Dispatcher,
+    plan: SnapshotPlan,
+    settings: &Settings,
+    mut control: Control,
+) -> Result<()> {
+    if plan.data {
+        tokio::select! {
+            done = snapshot(database, out, settings) => done?,
+            // a snapshot has no transaction boundary to wait for: it is given up, and is taken anew next time
+            () = control.finished() => return Ok(()),
+        }
+    }
+    if !plan.stream {
+        info!("Streaming is not enabled in current configuration");
+        control.finished().await;
+        return Ok(());
+    }
+    tokio::time::sleep(settings.streaming_delay).await;
+    database.stream(out, control).await
+}
+
+async fn snapshot<D: Database>(database: &mut D, out: &mut Dispatcher, settings: &Settings) -> Result<()> {
+    tokio::time::sleep(settings.snapshot_delay).await;
+    let position = database.snapshot(out).await?;
+    out.read_clock();
+    out.dispatch(Change::Progress { position: position.clone() }, 0)?;
+    out.force_heartbeat(&position);
+    out.flush().await
+}
+
+/// Says once what running without heartbeats means.
+fn warn_without_heartbeats(settings: &Settings, connector: &str) {
+    if settings.heartbeat_interval.is_zero() && settings.mode.streams() {
+        warn!(
+            "heartbeats are off for connector '{connector}' (heartbeat.interval.ms=0): while captured tables are idle, consumers cannot tell \
+             an idle source from a dead connector. Rowtide still lets the log advance whenever nothing captured is in flight; set \
+             heartbeat.interval.ms (and heartbeat.action.query where the database itself may be idle) to see it in a topic too"
+        );
+    }
+}
