@@ -8,6 +8,7 @@
 pub mod config;
 pub mod error;
 pub mod failpoint;
+pub mod java_regex;
 pub mod offset;
 pub mod plugin;
 pub mod record;
@@ -20,6 +21,7 @@ pub mod value;
 
 pub use config::{ConfigDef, ConfigKey, ConfigType, ConfigValue, Importance, Props, Validator, Width};
 pub use error::{Error, ErrorKind, Result};
+pub use java_regex::{JavaRegex, Replacement};
 pub use offset::{OffsetMap, OffsetValue, SourcePartition, SourcePosition, ToOffset};
 pub use plugin::{PluginInfo, PluginKind};
 pub use record::{Datum, EncodedRecord, Header, SourceRecord};
