@@ -2,4 +2,7 @@
 //!
 //! Names no source, transform, converter or sink: those come in as plug-ins from the binary.
 
+pub mod acks;
 pub mod herder;
+pub mod offsets;
+pub mod properties;
