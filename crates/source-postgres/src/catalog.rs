@@ -1,0 +1,133 @@
+//! What the system catalogs say of tables: their names, columns and keys.
+//!
+//! The answers are those that pgjdbc's `DatabaseMetaData` gives Debezium, read here with one query for many tables.
+//! How a column's type is understood belongs to `types`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rowtide_api::Result;
+use rowtide_cdc::{Column, Table, TableId};
+
+use crate::client::{Connection, quote_literal};
+use crate::errors::explain;
+use crate::types::{PgTypes, TypeRegistry};
+
+/// Tables that can be captured: ordinary and partitioned ones outside of the system schemas; not temporary, foreign
+/// or materialised ones (pgjdbc's table types `TABLE` and `PARTITIONED TABLE`).
+const TABLES: &str = "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c \
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' \
+     ORDER BY 1, 2";
+
+/// Columns of the tables named in `{}`. A domain's own NOT NULL counts.
+const COLUMNS: &str = "SELECT n.nspname, c.relname, a.attname, a.atttypid, a.atttypmod, \
+     NOT (a.attnotnull OR (t.typtype = 'd' AND t.typnotnull)), a.attgenerated <> '', a.attidentity <> '', \
+     pg_catalog.pg_get_expr(d.adbin, d.adrelid), pg_catalog.col_description(c.oid, a.attnum), \
+     pg_catalog.obj_description(c.oid, 'pg_class') \
+     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
+     WHERE a.attnum > 0 AND NOT a.attisdropped AND (n.nspname, c.relname) IN ({}) ORDER BY 1, 2, a.attnum";
+
+/// Columns of the primary key, or of the unique indexes, of the tables named in `{}`; expressions give a null name.
+/// Unique indexes come in pgjdbc's order: clustered ones first, hashes, others, then by name.
+const KEYS: &str = "SELECT n.nspname, c.relname, i.indisprimary, ic.relname, a.attname \
+     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid \
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid \
+     JOIN pg_catalog.pg_am am ON am.oid = ic.relam \
+     CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place) \
+     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum AND k.attnum > 0 \
+     WHERE (i.indisprimary OR i.indisunique) AND k.place <= i.indnkeyatts AND (n.nspname, c.relname) IN ({}) \
+     ORDER BY 1, 2, i.indisprimary DESC, i.indisclustered DESC, am.amname <> 'hash', ic.relname, k.place";
+
+/// Names in one query: more than this are read in several.
+const TABLES_A_QUERY: usize = 500;
+
+/// Every table that could be captured, by schema and name.
+pub async fn table_ids(connection: &mut Connection) -> Result<Vec<TableId>> {
+    let rows = connection.query(TABLES).await.map_err(|error| explain("reading the list of tables", error))?;
+    let names = rows.iter().map(|row| TableId::in_schema(row.text(0), row.text(1)));
+    Ok(names.filter(|id| &*id.table != "spatial_ref_sys").collect())
+}
+
+/// The structure of these tables; one that no longer exists is missing from the answer. Types not known yet are added
+/// to the registry.
+pub async fn read_tables(connection: &mut Connection, types: &mut PgTypes, ids: &[TableId], comments: bool) -> Result<Vec<Table>> {
+    let mut tables = Vec::with_capacity(ids.len());
+    for some in ids.chunks(TABLES_A_QUERY) {
+        let names = some.iter().map(|id| format!("({}, {})", quote_literal(schema_of(id)), quote_literal(&id.table)));
+        let names = names.collect::<Vec<_>>().join(", ");
+        let mut found = read_columns(connection, types, &names, comments).await?;
+        let mut keys = read_keys(connection, &names).await?;
+        for id in some {
+            if let Some(mut table) = found.remove(id) {
+                table.key = keys.remove(id).unwrap_or_default();
+                tables.push(table);
+            }
+        }
+    }
+    Ok(tables)
+}
+
+fn schema_of(id: &TableId) -> &str {
+    id.schema.as_deref().unwrap_or("public")
+}
+
+async fn read_columns(
+    connection: &mut Connection,
+    types: &mut PgTypes,
+    names: &str,
+    comments: bool,
+) -> Result<HashMap<TableId, Table>> {
+    let doing = "reading the columns of tables";
+    let rows = connection.query(&COLUMNS.replace("{}", names)).await.map_err(|error| explain(doing, error))?;
+    let oids: Vec<u32> = rows.iter().map(|row| row.text(3).parse().unwrap_or(0)).collect();
+    load_types(connection, types, &oids).await?;
+    let mut tables: HashMap<TableId, Table> = HashMap::new();
+    for (row, oid) in rows.iter().zip(oids) {
+        let id = TableId::in_schema(row.text(0), row.text(1));
+        let comment = |index: usize| if comments { row.get(index).map(Arc::from) } else { None };
+        let column = Column {
+            optional: row.text(5) == "t",
+            generated: row.text(6) == "t",
+            auto_increment: row.text(7) == "t",
+            comment: comment(9),
+            ..types.column(row.text(2), oid, row.text(4).parse().unwrap_or(-1), row.get(8))
+        };
+        let table = tables.entry(id.clone()).or_insert_with(|| Table { id, columns: Vec::new(), key: Vec::new(), comment: comment(10) });
+        table.columns.push(column);
+    }
+    Ok(tables)
+}
+
+/// Adds types that the registry does not know: created since it was read.
+pub async fn load_types(connection: &mut Connection, types: &mut PgTypes, oids: &[u32]) -> Result<()> {
+    if oids.iter().all(|oid| types.registry().knows(*oid)) {
+        return Ok(());
+    }
+    let rows = connection.query(TypeRegistry::SQL).await.map_err(|error| explain("reading the types of the database", error))?;
+    types.reload(rows);
+    Ok(())
+}
+
+/// The key of each table: its primary key, else the first unique index without expressions.
+async fn read_keys(connection: &mut Connection, names: &str) -> Result<HashMap<TableId, Vec<Arc<str>>>> {
+    let doing = "reading the keys of tables";
+    let rows = connection.query(&KEYS.replace("{}", names)).await.map_err(|error| explain(doing, error))?;
+    let mut indexes: Vec<(TableId, &str, Vec<Option<Arc<str>>>)> = Vec::new();
+    for row in &rows {
+        let (id, index, column) = (TableId::in_schema(row.text(0), row.text(1)), row.text(3), row.get(4).map(Arc::from));
+        match indexes.last_mut() {
+            Some((last, name, columns)) if *last == id && *name == index => columns.push(column),
+            _ => indexes.push((id, index, vec![column])),
+        }
+    }
+    let mut keys = HashMap::new();
+    for (id, _, columns) in indexes {
+        if let Some(columns) = columns.into_iter().collect::<Option<Vec<_>>>() {
+            keys.entry(id).or_insert(columns);
+        }
+    }
+    Ok(keys)
+}

@@ -1,0 +1,286 @@
+//! The connector's configuration, read once into what the modules need.
+//!
+//! How options are declared and validated belongs to `options`; settings shared by all databases are `rowtide_cdc`'s.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rowtide_api::config::Config;
+use rowtide_api::{Error, Result};
+
+use crate::client::{ConnectOptions, SslMode, SslOptions};
+
+/// `publication.autocreate.mode`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum AutoCreate {
+    AllTables,
+    Disabled,
+    Filtered,
+    NoTables,
+}
+
+/// `offset.mismatch.strategy`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum MismatchStrategy {
+    NoValidation,
+    TrustOffset,
+    TrustSlot,
+    TrustGreaterLsn,
+}
+
+/// `lsn.flush.mode`: who moves the slot on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlushMode {
+    /// we do, when offsets are stored (`connector`, and `connector_and_driver`: idle log counts in both)
+    Connector,
+    /// somebody else does
+    Manual,
+}
+
+/// `snapshot.isolation.mode` of a snapshot that no slot exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Isolation {
+    Serializable,
+    RepeatableRead,
+    ReadCommitted,
+    ReadUncommitted,
+}
+
+/// Everything that is PostgreSQL's own.
+#[derive(Clone, Debug)]
+pub struct PostgresConfig {
+    /// `topic.prefix`
+    pub prefix: String,
+    /// where and how to connect; `application_name` is set for each connection
+    pub connect: ConnectOptions,
+    /// `database.initial.statements`, split
+    pub initial_statements: Vec<String>,
+    /// `database.query.timeout.ms`; zero: none
+    pub query_timeout: Duration,
+    /// `slot.name`
+    pub slot: String,
+    /// `slot.drop.on.stop`
+    pub drop_slot_on_stop: bool,
+    /// `slot.failover`
+    pub failover: bool,
+    /// `slot.stream.params`, as pairs
+    pub stream_params: Vec<(String, String)>,
+    /// `slot.max.retries`
+    pub slot_retries: usize,
+    /// `slot.retry.delay.ms`
+    pub slot_retry_delay: Duration,
+    /// `internal.create.slot.command.timeout`
+    pub create_slot_timeout: Duration,
+    /// `publication.name`
+    pub publication: String,
+    /// `publication.autocreate.mode`
+    pub autocreate: AutoCreate,
+    /// `publish.via.partition.root`
+    pub via_partition_root: bool,
+    /// the `publish` option of the publication, when `skipped.operations` is set by the user
+    pub publish: Option<String>,
+    /// `provide.transaction.metadata`
+    pub metadata: bool,
+    /// whether truncations are captured
+    pub truncates: bool,
+    /// `replica.identity.autoset.values`
+    pub replica_identities: Option<String>,
+    /// `status.update.interval.ms`
+    pub status_interval: Duration,
+    /// `xmin.fetch.interval.ms`; zero: never
+    pub xmin_interval: Duration,
+    /// `lsn.flush.mode` and its deprecated `flush.lsn.source`
+    pub flush: FlushMode,
+    /// `offset.mismatch.strategy`; none: not set, and a slot that moved on stops the connector
+    pub mismatch: Option<MismatchStrategy>,
+    /// `snapshot.isolation.mode`
+    pub isolation: Isolation,
+    /// `snapshot.locking.mode` = shared, with `snapshot.lock.timeout.ms`
+    pub lock_timeout: Option<Duration>,
+    /// `heartbeat.action.query`
+    pub heartbeat_query: Option<String>,
+    /// `include.schema.comments`
+    pub comments: bool,
+    /// `rowtide.accept.system.identifier`: a server that may take the place of the one in the offset
+    pub accepted_system: Option<u64>,
+    /// `guardrail.collections.max` and whether exceeding it stops the connector; 0: off
+    pub guardrail: (usize, bool),
+}
+
+impl PostgresConfig {
+    /// Reads a configuration that went through validation.
+    pub fn read(config: &Config<'_>) -> Result<Self> {
+        let skipped = config.list("skipped.operations");
+        let skips = |operation: &str| skipped.iter().any(|word| word.eq_ignore_ascii_case(operation));
+        let timeout = config.int("internal.create.slot.command.timeout")?;
+        Ok(Self {
+            prefix: config.text("topic.prefix")?.to_owned(),
+            connect: connect_options(config)?,
+            initial_statements: split_statements(config.opt("database.initial.statements").unwrap_or("")),
+            query_timeout: config.millis("database.query.timeout.ms")?,
+            slot: config.text("slot.name")?.to_owned(),
+            drop_slot_on_stop: config.flag("slot.drop.on.stop"),
+            failover: config.flag("slot.failover"),
+            stream_params: stream_params(config.opt("slot.stream.params").unwrap_or("")),
+            slot_retries: config.size("slot.max.retries")?,
+            slot_retry_delay: config.millis("slot.retry.delay.ms")?,
+            create_slot_timeout: Duration::from_secs(timeout.max(0) as u64),
+            publication: config.text("publication.name")?.to_owned(),
+            autocreate: autocreate(config.text("publication.autocreate.mode")?),
+            via_partition_root: config.flag("publish.via.partition.root"),
+            publish: config.props().get("skipped.operations").and_then(|_| publish_option(&skips)),
+            metadata: config.flag("provide.transaction.metadata"),
+            truncates: !skips("t"),
+            replica_identities: config.opt("replica.identity.autoset.values").map(str::to_owned),
+            status_interval: config.millis("status.update.interval.ms")?,
+            xmin_interval: config.millis("xmin.fetch.interval.ms")?,
+            flush: flush_mode(config),
+            mismatch: mismatch(config),
+            isolation: isolation(config.text("snapshot.isolation.mode")?),
+            lock_timeout: if config.text("snapshot.locking.mode")?.eq_ignore_ascii_case("shared") {
+                Some(config.millis("snapshot.lock.timeout.ms")?)
+            } else {
+                None
+            },
+            heartbeat_query: config.opt("heartbeat.action.query").filter(|sql| !sql.is_empty()).map(str::to_owned),
+            comments: config.flag("include.schema.comments"),
+            accepted_system: accepted_system(config)?,
+            guardrail: (
+                config.size("guardrail.collections.max")?,
+                config.text("guardrail.collections.limit.action")?.eq_ignore_ascii_case("fail"),
+            ),
+        })
+    }
+}
+
+/// `database.*`
+pub fn connect_options(config: &Config<'_>) -> Result<ConnectOptions> {
+    let path = |name: &str| config.opt(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let ssl = SslOptions {
+        mode: ssl_mode(config.text("database.sslmode")?),
+        root_cert: path("database.sslrootcert"),
+        client_cert: path("database.sslcert"),
+        client_key: path("database.sslkey"),
+        key_password: config.opt("database.sslpassword").map(str::to_owned),
+        non_validating: config.opt("database.sslfactory").is_some_and(|class| class.ends_with("NonValidatingFactory")),
+    };
+    let port = config.int("database.port")?;
+    Ok(ConnectOptions {
+        host: config.text("database.hostname")?.to_owned(),
+        port: u16::try_from(port).map_err(|_| Error::configuration(format!("'database.port' is {port}, which is no port")))?,
+        user: config.text("database.user")?.to_owned(),
+        password: config.opt("database.password").map(str::to_owned),
+        dbname: config.text("database.dbname")?.to_owned(),
+        ssl,
+        tcp_keepalive: config.flag("database.tcpKeepAlive"),
+        connect_timeout: config.millis("connection.validation.timeout.ms")?,
+        ..ConnectOptions::default()
+    })
+}
+
+fn ssl_mode(word: &str) -> SslMode {
+    match word.to_ascii_lowercase().as_str() {
+        "disable" => SslMode::Disable,
+        "allow" => SslMode::Allow,
+        "require" => SslMode::Require,
+        "verify-ca" => SslMode::VerifyCa,
+        "verify-full" => SslMode::VerifyFull,
+        _ => SslMode::Prefer,
+    }
+}
+
+fn autocreate(word: &str) -> AutoCreate {
+    match word.to_ascii_lowercase().as_str() {
+        "disabled" => AutoCreate::Disabled,
+        "filtered" => AutoCreate::Filtered,
+        "no_tables" => AutoCreate::NoTables,
+        _ => AutoCreate::AllTables,
+    }
+}
+
+fn isolation(word: &str) -> Isolation {
+    match word.to_ascii_lowercase().as_str() {
+        "repeatable_read" => Isolation::RepeatableRead,
+        "read_committed" => Isolation::ReadCommitted,
+        "read_uncommitted" => Isolation::ReadUncommitted,
+        _ => Isolation::Serializable,
+    }
+}
+
+/// The deprecated flag counts only where the mode is not set.
+fn flush_mode(config: &Config<'_>) -> FlushMode {
+    let manual = match config.opt("lsn.flush.mode") {
+        Some(mode) => mode.eq_ignore_ascii_case("manual"),
+        None => !config.flag("flush.lsn.source"),
+    };
+    if manual { FlushMode::Manual } else { FlushMode::Connector }
+}
+
+/// Only a strategy that the user set counts: the peer's default lets the server skip what an offset still needs.
+fn mismatch(config: &Config<'_>) -> Option<MismatchStrategy> {
+    if config.flag("internal.slot.seek.to.known.offset.on.start") {
+        return Some(MismatchStrategy::TrustOffset);
+    }
+    Some(match config.props().get("offset.mismatch.strategy")?.trim().to_ascii_lowercase().as_str() {
+        "trust_offset" => MismatchStrategy::TrustOffset,
+        "trust_slot" => MismatchStrategy::TrustSlot,
+        "trust_greater_lsn" => MismatchStrategy::TrustGreaterLsn,
+        _ => MismatchStrategy::NoValidation,
+    })
+}
+
+fn accepted_system(config: &Config<'_>) -> Result<Option<u64>> {
+    let name = "rowtide.accept.system.identifier";
+    let parse = |text: &str| {
+        text.parse().map_err(|_| Error::configuration(format!("'{name}' is '{text}', which is no system identifier (a whole number)")))
+    };
+    config.opt(name).map(parse).transpose()
+}
+
+/// The operations that are published: those not skipped.
+fn publish_option(skips: &impl Fn(&str) -> bool) -> Option<String> {
+    if skips("none") {
+        return None;
+    }
+    let all = [("c", "insert"), ("u", "update"), ("d", "delete"), ("t", "truncate")];
+    let kept: Vec<_> = all.iter().filter(|(letter, _)| !skips(letter)).map(|(_, word)| *word).collect();
+    Some(kept.join(","))
+}
+
+/// `k=v;k=v`
+fn stream_params(text: &str) -> Vec<(String, String)> {
+    let pairs = text.split(';').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect()
+}
+
+/// Statements separated by `;`, a doubled `;;` being a semicolon within one.
+fn split_statements(text: &str) -> Vec<String> {
+    let statements = text.replace(";;", "\u{0}");
+    statements.split(';').map(|one| one.replace('\u{0}', ";").trim().to_owned()).filter(|one| !one.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doubled_semicolon_stays_in_its_statement() {
+        assert_eq!(split_statements("set a=1;select ';;'; "), ["set a=1", "select ';'"]);
+    }
+
+    #[test]
+    fn only_operations_not_skipped_are_published() {
+        let skips = |skipped: &'static str| move |word: &str| skipped.split(',').any(|one| one == word);
+        assert_eq!(publish_option(&skips("t")).as_deref(), Some("insert,update,delete"));
+        assert_eq!(publish_option(&skips("c,d")).as_deref(), Some("update,truncate"));
+        assert_eq!(publish_option(&skips("none")), None);
+    }
+
+    #[test]
+    fn stream_parameters_are_pairs() {
+        assert_eq!(stream_params("a=1;b = x"), [("a".into(), "1".into()), ("b".into(), "x".into())]);
+    }
+}

@@ -1,0 +1,335 @@
+//! The options of the PostgreSQL connector, in the order in which the original lists them, and what is wrong with a
+//! configuration as far as it shows without a server.
+//!
+//! What an option's value then means belongs to `config`.
+
+use std::sync::LazyLock;
+
+use rowtide_api::Importance::{High, Low, Medium};
+use rowtide_api::Rule::{
+    Boolean, Check, Integer, ListOfRegex, NonNegativeInteger, NonNegativeLong, OneOf, PositiveInteger, Required,
+};
+use rowtide_api::config::ConfigKey;
+use rowtide_api::{ConfigDef, ConfigType, JavaRegex, Props, Width};
+use rowtide_cdc::options::checks::{exclusive, hostname, no_custom, refuse_other, skipped_operations, topic_name};
+use rowtide_cdc::options::{
+    COMMON_CONNECTOR, COMMON_EVENTS, RELATIONAL_CONNECTOR, RELATIONAL_EVENTS, UNLISTED, assemble, boolean, class, int, list,
+    long, password, string,
+};
+
+/// Every option of the connector, those first that the original lists.
+pub fn postgres_config_def() -> &'static ConfigDef {
+    static DEF: LazyLock<ConfigDef> = LazyLock::new(|| ConfigDef {
+        keys: assemble(&[
+            ("Postgres", &[POSTGRES]),
+            ("Connector", &[COMMON_CONNECTOR, RELATIONAL_CONNECTOR, CONNECTOR]),
+            ("Events", &[COMMON_EVENTS, RELATIONAL_EVENTS, EVENTS]),
+            ("Unlisted", &[HONOURED, UNLISTED]),
+        ]),
+        prefixes: vec!["signal.", "notification.", "incremental.snapshot.", "driver."],
+    });
+    &DEF
+}
+
+/// Group `Postgres`.
+const POSTGRES: &[ConfigKey] = &[
+    string("topic.prefix", High, "Topic prefix")
+        .rules(&[Check(topic_name), Required])
+        .doc("Logical name of the source: first part of the names of its topics and schemas, unique for each connector."),
+    string("database.hostname", High, "Hostname").rules(&[Check(hostname), Required]).doc("Host of the database server."),
+    int("database.port", High, "Port").width(Width::Short).default_value("5432").rules(&[Integer]).doc("Port."),
+    string("database.user", High, "User").width(Width::Short).rules(&[Required]).doc("Login user."),
+    password("database.password", High, "Password").width(Width::Short).doc("Password; never shown."),
+    string("database.dbname", High, "Database").rules(&[Required]).doc("Database to capture."),
+    int("database.query.timeout.ms", Low, "Query timeout")
+        .width(Width::None)
+        .default_value("600000")
+        .doc("Statement timeout for connector queries; 0 = none."),
+    string("plugin.name", Medium, "Plugin")
+        .default_value("decoderbufs")
+        .rules(&[OneOf(&["decoderbufs", "pgoutput"])])
+        .doc("Logical decoding output plugin. Set pgoutput, which every server has."),
+    string("slot.name", Medium, "Slot")
+        .default_value("debezium")
+        .rules(&[Check(slot_name)])
+        .doc("Replication slot: at most 63 lower-case letters, digits and underscores."),
+    string("publication.name", Medium, "Publication").default_value("dbz_publication").doc("Publication used by pgoutput."),
+    string("publication.autocreate.mode", Medium, "Publication Auto Create Mode")
+        .default_value("all_tables")
+        .rules(&[OneOf(&["no_tables", "filtered", "disabled", "all_tables"])])
+        .doc("Whether a missing publication is created, and for which tables: all, those captured, none."),
+    string("replica.identity.autoset.values", Medium, "Replica Identity Auto Set Values")
+        .width(Width::Long)
+        .rules(&[Check(replica_identities)])
+        .doc("Replica identities to set at the start: comma-separated <table regex>:<DEFAULT|FULL|NOTHING|INDEX name>."),
+    boolean("slot.drop.on.stop", Medium, "Drop slot on stop")
+        .width(Width::None)
+        .default_value("false")
+        .doc("Drop the slot on orderly stop; changes made while stopped are then lost."),
+    boolean("slot.failover", Medium, "Create failover slot")
+        .width(Width::None)
+        .default_value("false")
+        .doc("Create the slot for failover (PostgreSQL 17 and later, on a primary)."),
+    string("slot.stream.params", Low, "Optional parameters to pass to the logical decoder when the stream is started.")
+        .width(Width::Long)
+        .doc("Further options of START_REPLICATION: k=v;k=v."),
+    string("database.initial.statements", Low, "Initial statements")
+        .width(Width::Long)
+        .doc("SQL statements that run on each new connection, separated by ; (;; is a semicolon)."),
+    string("database.sslmode", Medium, "SSL mode")
+        .default_value("prefer")
+        .rules(&[OneOf(&["allow", "prefer", "disable", "verify-ca", "require", "verify-full"])])
+        .doc("Whether connections are encrypted and the server is verified, in the words of libpq."),
+    string("database.sslcert", Medium, "SSL Client Certificate").width(Width::Long).doc("Client certificate file."),
+    password("database.sslpassword", Medium, "SSL Client Key Password").doc("Password of the client key."),
+    string("database.sslrootcert", Medium, "SSL Root Certificate")
+        .width(Width::Long)
+        .doc("File with the certificates of the authorities that are trusted."),
+    string("database.sslkey", Medium, "SSL Client Key").width(Width::Long).doc("Client key file."),
+    int("slot.max.retries", Low, "Retry count")
+        .width(Width::None)
+        .default_value("6")
+        .rules(&[Integer])
+        .doc("How often connecting to the slot is tried again."),
+    long("slot.retry.delay.ms", Low, "Retry delay")
+        .width(Width::None)
+        .default_value("10000")
+        .rules(&[Integer])
+        .doc("Pause between slot retries."),
+    string("database.sslfactory", Medium, "SSL Root Certificate")
+        .width(Width::Long)
+        .rules(&[Check(ssl_factory)])
+        .doc("org.postgresql.ssl.NonValidatingFactory turns verification off; other factories are Java classes and not offered."),
+    int("status.update.interval.ms", Medium, "Status update interval (ms)")
+        .width(Width::Short)
+        .default_value("10000")
+        .rules(&[PositiveInteger])
+        .doc("How often the server is told what is durable."),
+    long("lsn.flush.timeout.ms", Medium, "LSN flush timeout (ms)")
+        .width(Width::Short)
+        .default_value("30000")
+        .rules(&[PositiveInteger])
+        .doc("How long telling the server what is durable may take."),
+    string("lsn.flush.timeout.action", Medium, "LSN flush timeout action")
+        .default_value("fail")
+        .rules(&[OneOf(&["fail", "warn", "ignore"])])
+        .doc("What to do when that takes too long."),
+    boolean("database.tcpKeepAlive", Medium, "TCP keep-alive probe")
+        .width(Width::Short)
+        .default_value("true")
+        .rules(&[Boolean])
+        .doc("Whether idle connections are probed."),
+    long("xmin.fetch.interval.ms", Medium, "Xmin fetch interval (ms)")
+        .width(Width::Short)
+        .default_value("0")
+        .rules(&[NonNegativeLong])
+        .doc("How often the slot's xmin is read into source.xmin; 0: never."),
+    list("skipped.operations", Low, "Skipped Operations")
+        .width(Width::Short)
+        .default_value("t")
+        .rules(&[Check(skipped_operations)])
+        .doc("Comma list of c,u,d,t or none; operations dropped while streaming."),
+    string("lsn.flush.mode", Low, "LSN flush mode")
+        .width(Width::Short)
+        .rules(&[OneOf(&["connector_and_driver", "connector", "manual"])])
+        .doc("Who moves the slot on: the connector once offsets are stored (default), or somebody else (manual)."),
+    boolean("flush.lsn.source", Low, "Boolean to determine if Debezium should flush LSN in the source database")
+        .width(Width::Short)
+        .default_value("true")
+        .rules(&[Boolean])
+        .doc("Deprecated name of lsn.flush.mode: true is connector, false is manual."),
+];
+
+/// End of group `Connector`.
+const CONNECTOR: &[ConfigKey] = &[
+    string("snapshot.mode", Medium, "Snapshot mode")
+        .width(Width::Short)
+        .default_value("initial")
+        .rules(&[
+            OneOf(&["always", "initial_only", "configuration_based", "when_needed", "initial", "custom", "no_data"]),
+            Check(snapshot_mode),
+        ])
+        .doc("When rows that exist already are read."),
+    string("snapshot.isolation.mode", Low, "Snapshot isolation mode")
+        .width(Width::Short)
+        .default_value("serializable")
+        .rules(&[OneOf(&["read_uncommitted", "repeatable_read", "read_committed", "serializable"])])
+        .doc("Isolation level of the snapshot's transaction."),
+    string("snapshot.query.mode", Low, "Snapshot query mode")
+        .width(Width::Short)
+        .default_value("select_all")
+        .rules(&[OneOf(&["custom", "select_all"]), Check(query_mode)])
+        .doc("How rows are read: select_all. (custom is a Java class and not offered.)"),
+    string("snapshot.query.mode.custom.name", Medium, "Snapshot Query Mode Custom Name")
+        .doc("Name of a custom snapshot query; a Java class, not offered."),
+    string("snapshot.locking.mode.custom.name", Medium, "Snapshot Locking Mode Custom Name")
+        .doc("Name of a custom snapshot lock; a Java class, not offered."),
+    string("snapshot.locking.mode", Low, "Snapshot locking mode")
+        .width(Width::Short)
+        .default_value("none")
+        .rules(&[OneOf(&["shared", "custom", "none"]), Check(locking_mode)])
+        .doc("How tables are locked while a snapshot reads their schemas."),
+    string("hstore.handling.mode", Low, "HStore Handling")
+        .default_value("json")
+        .rules(&[OneOf(&["json", "map"])])
+        .doc("hstore as JSON text or as a map."),
+    string("binary.handling.mode", Low, "Binary Handling")
+        .default_value("bytes")
+        .rules(&[OneOf(&["bytes", "base64", "hex", "base64-url-safe"])])
+        .doc("Binary columns as bytes or as text."),
+    string("schema.name.adjustment.mode", Low, "Schema Name Adjustment")
+        .default_value("none")
+        .rules(&[OneOf(&["none", "avro_unicode", "avro"])])
+        .doc("Makes schema names fit for Avro: avro replaces a bad character by _, avro_unicode by _uXXXX."),
+    string("interval.handling.mode", Low, "Interval Handling")
+        .default_value("numeric")
+        .rules(&[OneOf(&["string", "numeric"])])
+        .doc("Intervals as microseconds or as ISO-8601 text."),
+    string("schema.refresh.mode", Medium, "Schema refresh mode")
+        .width(Width::Short)
+        .default_value("columns_diff")
+        .rules(&[OneOf(&["columns_diff", "columns_diff_exclude_unchanged_toast"])])
+        .doc("When a table's schema is read anew."),
+    int("incremental.snapshot.chunk.size", Medium, "Incremental snapshot chunk size")
+        .default_value("1024")
+        .rules(&[NonNegativeInteger])
+        .doc("Rows read per incremental-snapshot chunk (all held in memory)."),
+    string("unavailable.value.placeholder", Medium, "Unavailable value placeholder")
+        .default_value("__debezium_unavailable_value")
+        .doc("Stands for values that the server did not send because they did not change (TOAST); hex: begins bytes."),
+    list("message.prefix.include.list", Medium, "Include Logical Decoding Message Prefixes")
+        .width(Width::Long)
+        .rules(&[ListOfRegex])
+        .doc("Prefixes of logical messages to emit, as regular expressions."),
+    list("message.prefix.exclude.list", Medium, "Exclude Logical Decoding Message Prefixes")
+        .width(Width::Long)
+        .rules(&[ListOfRegex, Check(message_prefixes)])
+        .doc("Prefixes of logical messages to drop, as regular expressions."),
+    boolean("publish.via.partition.root", Medium, "Publish via partition root")
+        .width(Width::Short)
+        .default_value("false")
+        .rules(&[Boolean])
+        .doc("Creates the publication so that changes of a partition are published as those of its root."),
+];
+
+/// End of group `Events`.
+const EVENTS: &[ConfigKey] = &[
+    boolean("include.unknown.datatypes", Medium, "Include unknown datatypes")
+        .width(Width::Short)
+        .default_value("false")
+        .doc("Emits columns of unknown types as binary values instead of leaving them out."),
+    class("sourceinfo.struct.maker", Low, "Source info struct maker class")
+        .default_value("io.debezium.connector.postgresql.PostgresSourceInfoStructMaker")
+        .rules(&[Check(struct_maker)])
+        .doc("Java class that builds the source block; only the built-in one."),
+];
+
+/// Honoured, though the original does not list them either.
+const HONOURED: &[ConfigKey] = &[
+    boolean("internal.slot.seek.to.known.offset.on.start", Low, "Seek to known offset")
+        .default_value("false")
+        .doc("Deprecated name of offset.mismatch.strategy=trust_offset.")
+        .unlisted(),
+    string("offset.mismatch.strategy", Low, "Offset mismatch strategy")
+        .default_value("no_validation")
+        .rules(&[OneOf(&["no_validation", "trust_offset", "trust_slot", "trust_greater_lsn"])])
+        .doc("What to do when the slot stands elsewhere than the stored offset.")
+        .unlisted(),
+    long("internal.create.slot.command.timeout", Low, "Create slot timeout")
+        .default_value("90")
+        .doc("Seconds that creating the slot may take.")
+        .unlisted(),
+    ConfigKey::new("money.fraction.digits", ConfigType::Short, Low, "Money fraction digits")
+        .default_value("2")
+        .rules(&[])
+        .doc("Digits after the point of money.")
+        .unlisted(),
+    string("rowtide.accept.system.identifier", Low, "Accepted server")
+        .rules(&[Check(system_identifier)])
+        .doc("System identifier of a server that may take the place of the one in the stored offset.")
+        .unlisted(),
+];
+
+fn slot_name(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
+    let letter = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+    if value.is_some_and(|name| !(1..=63).contains(&name.len()) || !name.chars().all(letter)) {
+        out.push(
+            "Valid replication slot name must contain only digits, lowercase characters and underscores with length <= 63"
+                .to_owned(),
+        );
+    }
+}
+
+fn replica_identities(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
+    const PATTERN: &str =
+        r"(?i)^\s*(?<tablepredicate>[^\s:]+):(?<replicaidentity>DEFAULT|(INDEX) (?<indexname>.\w*)|FULL|NOTHING)\s*$";
+    let Some(text) = value else { return };
+    if text.is_empty() {
+        out.push("Must not be empty".to_owned());
+    }
+    let Ok(pattern) = JavaRegex::new(PATTERN, false) else { return };
+    for entry in text.trim_end_matches(',').split(',').filter(|entry| !pattern.is_full_match(entry)) {
+        out.push(format!("{entry} has an invalid format (expecting '{PATTERN}')"));
+    }
+}
+
+fn message_prefixes(value: Option<&str>, props: &Props, out: &mut Vec<String>) {
+    exclusive(value, "message.prefix.include.list", props, out);
+}
+
+fn ssl_factory(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
+    let offered = "org.postgresql.ssl.NonValidatingFactory and the database.ssl* options are offered";
+    refuse_other(value.filter(|class| !class.trim().is_empty()), "org.postgresql.ssl.NonValidatingFactory", offered, out);
+}
+
+fn struct_maker(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
+    let builtin = "io.debezium.connector.postgresql.PostgresSourceInfoStructMaker";
+    refuse_other(value, builtin, "the built-in source block is offered", out);
+}
+
+fn snapshot_mode(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
+    no_custom(value, "always, initial, initial_only, no_data, when_needed, configuration_based", out);
+}
+
+fn query_mode(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
+    no_custom(value, "select_all (snapshot.select.statement.overrides changes single tables' statements)", out);
+}
+
+fn locking_mode(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
+    no_custom(value, "none, shared", out);
+}
+
+fn system_identifier(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
+    if value.is_some_and(|text| text.parse::<u64>().is_err()) {
+        out.push("A system identifier is expected: the whole number that pg_control_system() shows".to_owned());
+    }
+}
+
+/// Options that are understood and not yet offered, one a line; `*` at the end stands for any rest, `=value` for a
+/// value that is offered after all. Each is in the manual's list of what is missing.
+const UNSUPPORTED: &str = include_str!("../unsupported.txt");
+
+/// One sentence for each option that the user set and that has no effect yet, and for each contradiction that the
+/// original too only warns of.
+pub fn warnings(props: &Props) -> Vec<String> {
+    let lines = || UNSUPPORTED.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let covers = |line: &str, name: &str, value: &str| {
+        let (pattern, offered) = line.split_once('=').map_or((line, None), |(pattern, offered)| (pattern, Some(offered)));
+        let named = match pattern.strip_suffix('*') {
+            Some(head) => name.starts_with(head),
+            None => name == pattern,
+        };
+        named && offered.is_none_or(|offered| !offered.eq_ignore_ascii_case(value.trim()))
+    };
+    let unsupported = props
+        .iter()
+        .filter(|(name, value)| lines().any(|line| covers(line, name, value)))
+        .map(|(name, _)| format!("the property '{name}' is not supported yet and has no effect"));
+    let overrides = props.get("snapshot.select.statement.overrides").unwrap_or_default();
+    let missing = overrides
+        .split(',')
+        .map(|table| format!("snapshot.select.statement.overrides.{}", table.trim()))
+        .filter(|name| !name.ends_with('.') && props.get(name).is_none())
+        .map(|name| format!("'snapshot.select.statement.overrides' names a table, but its statement '{name}' is not set"));
+    unsupported.chain(missing).collect()
+}

@@ -1,0 +1,150 @@
+//! The `source` block of PostgreSQL's events (`io.debezium.connector.postgresql.Source`, version 1).
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use rowtide_api::{Field, Kind, Schema, SchemaRef, Struct, Value};
+use rowtide_cdc::TableId;
+
+use crate::position::Position;
+
+/// The version that `source.version` names: that of the connector whose records these equal.
+pub const VERSION: &str = "3.6.1.Final";
+
+/// Which rows of a snapshot are marked (`io.debezium.connector.SnapshotRecord`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum SnapshotMarker {
+    First,
+    FirstInDataCollection,
+    True,
+    LastInDataCollection,
+    Last,
+    False,
+}
+
+impl SnapshotMarker {
+    fn as_str(self) -> &'static str {
+        match self {
+            SnapshotMarker::First => "first",
+            SnapshotMarker::FirstInDataCollection => "first_in_data_collection",
+            SnapshotMarker::True => "true",
+            SnapshotMarker::LastInDataCollection => "last_in_data_collection",
+            SnapshotMarker::Last => "last",
+            SnapshotMarker::False => "false",
+        }
+    }
+}
+
+/// The names of a table, as the block holds them: made once for each table.
+#[derive(Clone, Debug, Default)]
+pub struct TableNames {
+    schema: ByteString,
+    table: ByteString,
+}
+
+impl From<&TableId> for TableNames {
+    fn from(id: &TableId) -> Self {
+        Self { schema: ByteString::from(id.schema.as_deref().unwrap_or("")), table: ByteString::from(&*id.table) }
+    }
+}
+
+/// Where a transaction came from (`ORIGIN` message).
+#[derive(Clone, Debug, Default)]
+pub struct ReplicationOrigin {
+    /// name of the origin
+    pub name: ByteString,
+    /// commit LSN at the origin
+    pub lsn: u64,
+}
+
+/// Makes the blocks of one connector.
+pub struct SourceBlock {
+    schema: SchemaRef,
+    name: ByteString,
+    database: ByteString,
+}
+
+impl SourceBlock {
+    /// For this `topic.prefix` and database.
+    pub fn new(prefix: &str, database: &str) -> Self {
+        Self { schema: schema(), name: prefix.into(), database: database.into() }
+    }
+
+    /// The block's schema.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The block of an event at this position.
+    pub fn block(
+        &self,
+        position: &Position,
+        marker: SnapshotMarker,
+        table: &TableNames,
+        origin: Option<&ReplicationOrigin>,
+    ) -> Struct {
+        let micros = position.micros.unwrap_or(0);
+        let optional = |number: Option<i64>| number.map_or(Value::Null, Value::Int64);
+        let values = vec![
+            Value::String(ByteString::from_static(VERSION)),
+            Value::String(ByteString::from_static("postgresql")),
+            Value::String(self.name.clone()),
+            Value::Int64(micros.div_euclid(1000)),
+            Value::String(ByteString::from_static(marker.as_str())),
+            Value::String(self.database.clone()),
+            Value::String(sequence(position)),
+            Value::Int64(micros),
+            Value::Int64(micros.saturating_mul(1000)),
+            Value::String(table.schema.clone()),
+            Value::String(table.table.clone()),
+            optional(position.xid),
+            Value::Int64(position.lsn as i64),
+            optional(position.xmin),
+            origin.map_or(Value::Null, |origin| Value::String(origin.name.clone())),
+            optional(origin.map(|origin| origin.lsn as i64)),
+        ];
+        Struct::new(Arc::clone(&self.schema), values)
+    }
+}
+
+/// `["<last commit or null>","<lsn>"]`: what a consumer orders events by.
+fn sequence(position: &Position) -> ByteString {
+    match position.commit {
+        Some(commit) => format!("[\"{commit}\",\"{}\"]", position.lsn).into(),
+        None => format!("[null,\"{}\"]", position.lsn).into(),
+    }
+}
+
+fn schema() -> SchemaRef {
+    let text = || Schema::new(Kind::String);
+    let long = || Schema::new(Kind::Int64);
+    let marker = text()
+        .optional()
+        .named("io.debezium.data.Enum")
+        .versioned(1)
+        .parameter("allowed", "true,first,first_in_data_collection,last_in_data_collection,last,false,incremental")
+        .default_value(Value::string("false"));
+    let fields = [
+        ("version", text()),
+        ("connector", text()),
+        ("name", text()),
+        ("ts_ms", long()),
+        ("snapshot", marker),
+        ("db", text()),
+        ("sequence", text().optional()),
+        ("ts_us", long().optional()),
+        ("ts_ns", long().optional()),
+        ("schema", text()),
+        ("table", text()),
+        ("txId", long().optional()),
+        ("lsn", long().optional()),
+        ("xmin", long().optional()),
+        ("origin", text().optional()),
+        ("origin_lsn", long().optional()),
+    ];
+    Schema::structure(fields.into_iter().map(|(name, schema)| Field::new(name, schema)).collect())
+        .named("io.debezium.connector.postgresql.Source")
+        .versioned(1)
+        .shared()
+}

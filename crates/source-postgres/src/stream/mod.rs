@@ -1,0 +1,279 @@
+//! Streams changes from the slot: reads, tracks transactions and positions, confirms what is durable.
+//!
+//! One loop at its own pace: whatever the socket holds is read, made into changes and handed over as one batch. How
+//! messages are laid out belongs to `decode`; what a tuple's values mean to `relation` and `values`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rowtide_api::{Error, Result, ToOffset};
+use rowtide_cdc::database::Control;
+use rowtide_cdc::{Change, Dispatcher};
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
+use tracing::{info, warn};
+
+use crate::action_query::ActionQuery;
+use crate::client::{ReplicationMessage, ReplicationStream, StartReplication};
+use crate::config::FlushMode;
+use crate::database::Postgres;
+use crate::decode::{self, Message};
+use crate::errors::explain;
+use crate::locator::Locator;
+use crate::position::{Position, lsn_text};
+use crate::relation::Captured;
+use crate::source_block::ReplicationOrigin;
+
+mod events;
+
+/// How often idle log, heartbeats and the slot's xmin are looked at.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Streams until told to finish, then to the end of the transaction under way.
+pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Control) -> Result<()> {
+    let mut stream = start(database).await?;
+    let mut state = StreamState::new(database);
+    state.progress(out)?;
+    out.flush().await?;
+    let mut messages = Vec::new();
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    info!("Processing messages");
+    loop {
+        tokio::select! {
+            read = stream.next_batch(&mut messages) => {
+                read.map_err(|error| explain("reading the replication stream", error))?;
+                out.read_clock();
+                for message in messages.drain(..) {
+                    state.take(message, out).await?;
+                    if out.is_full() {
+                        hand_over(&mut state, &mut stream, out, &mut control).await?;
+                    }
+                }
+            }
+            changed = control.stored.changed() => {
+                changed.map_err(|_| Error::transient("the task was stopped"))?;
+            }
+            _ = ticks.tick() => out.read_clock(),
+            () = control.finished(), if !state.in_transaction() => break,
+        }
+        state.beat(out).await?;
+        hand_over(&mut state, &mut stream, out, &mut control).await?;
+        if *control.finish.borrow() && !state.in_transaction() {
+            break;
+        }
+    }
+    hand_over(&mut state, &mut stream, out, &mut control).await?;
+    stream.finish().await.map_err(|error| explain("ending the replication stream", error))
+}
+
+/// Opens the stream at the position; a slot that another process still reads is waited for, as Debezium does.
+async fn start(database: &mut Postgres) -> Result<ReplicationStream> {
+    let config = database.config.clone();
+    let mut options = vec![("proto_version".to_owned(), "1".to_owned()), ("publication_names".to_owned(), config.publication.clone())];
+    if database.sql.server_version() >= 140_000 {
+        options.push(("messages".to_owned(), "true".to_owned()));
+    }
+    options.extend(config.stream_params.iter().cloned());
+    let wanted = StartReplication { slot: config.slot.clone(), lsn: database.position.start(), options };
+    let mut tries = 0;
+    loop {
+        let connection = match database.replication.take() {
+            Some(connection) => connection,
+            None => crate::session::open_replication(&config).await?,
+        };
+        match connection.start_replication(&wanted).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) if error.sqlstate() == Some("55006") && tries < config.slot_retries => {
+                tries += 1;
+                warn!("{error}; retry {tries} of {} in {:?}", config.slot_retries, config.slot_retry_delay);
+                tokio::time::sleep(config.slot_retry_delay).await;
+            }
+            Err(error) => {
+                let doing = format!("Failed to start replication stream at {}", lsn_text(wanted.lsn));
+                return Err(explain(&doing, error));
+            }
+        }
+    }
+}
+
+/// Hands the batch over. While the pipeline makes us wait, the server still hears from us.
+async fn hand_over(state: &mut StreamState<'_>, stream: &mut ReplicationStream, out: &mut Dispatcher, control: &mut Control) -> Result<()> {
+    loop {
+        state.report(stream, control).await?;
+        tokio::select! {
+            biased;
+            done = out.flush() => return done,
+            () = tokio::time::sleep(state.status_interval()) => state.status_due = true,
+            changed = control.stored.changed() => changed.map_err(|_| Error::transient("the task was stopped"))?,
+        }
+    }
+}
+
+/// A transaction under way.
+struct Transaction {
+    /// LSN of its commit record
+    commit: u64,
+    /// raw events so far
+    events: u64,
+    origin: Option<ReplicationOrigin>,
+}
+
+/// Everything that the stream knows between two messages.
+struct StreamState<'a> {
+    database: &'a mut Postgres,
+    locator: Locator,
+    /// of the last event; shared by heartbeats and progress
+    position: Position,
+    transaction: Option<Transaction>,
+    /// by relation id; none: not captured
+    relations: HashMap<u32, Option<Captured>>,
+    /// events that may have been processed before: see [`Verdict::Hold`]
+    held: Vec<(u64, u64, Message, usize)>,
+    /// whether events name their transaction
+    metadata: bool,
+    /// the furthest log position that the server spoke of
+    received: u64,
+    confirmed: u64,
+    status_due: bool,
+    last_status: Instant,
+    xmin_read: Option<Instant>,
+    query: Option<ActionQuery>,
+    filtered: u64,
+}
+
+impl<'a> StreamState<'a> {
+    fn new(database: &'a mut Postgres) -> Self {
+        let mut position = database.position.clone();
+        let start = position.start();
+        position.processed.get_or_insert(start);
+        let locator = Locator::new(database.resuming.then_some(&database.position));
+        let query = database.config.heartbeat_query.clone().map(|sql| ActionQuery::new(sql, database.config.clone()));
+        Self {
+            locator,
+            transaction: None,
+            relations: HashMap::new(),
+            held: Vec::new(),
+            metadata: database.config.metadata,
+            received: start,
+            confirmed: database.position.confirmable().filter(|_| database.resuming).unwrap_or(0),
+            status_due: true,
+            last_status: Instant::now(),
+            xmin_read: None,
+            query,
+            filtered: 0,
+            position,
+            database,
+        }
+    }
+
+    fn in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    fn status_interval(&self) -> Duration {
+        self.database.config.status_interval.max(Duration::from_millis(100))
+    }
+
+    fn shared_position(&self) -> Arc<dyn ToOffset> {
+        Arc::new(self.position.clone())
+    }
+
+    /// Makes the position known although no record says it.
+    fn progress(&mut self, out: &mut Dispatcher) -> Result<()> {
+        out.dispatch(Change::Progress { position: self.shared_position() }, 0)
+    }
+
+    async fn take(&mut self, message: ReplicationMessage, out: &mut Dispatcher) -> Result<()> {
+        match message {
+            ReplicationMessage::Keepalive { wal_end, reply_requested } => {
+                self.status_due |= reply_requested;
+                self.idle(wal_end, out)
+            }
+            ReplicationMessage::Data { wal_start, data, .. } => {
+                self.received = self.received.max(wal_start);
+                self.event(wal_start, data, out).await
+            }
+        }
+    }
+
+    /// Log up to `wal_end` held nothing for us: once all that was sent is durable, the slot may move on to there.
+    fn idle(&mut self, wal_end: u64, out: &mut Dispatcher) -> Result<()> {
+        self.received = self.received.max(wal_end);
+        let known = self.position.confirmable().unwrap_or(0).max(self.position.start());
+        if self.in_transaction() || self.database.config.flush == FlushMode::Manual || wal_end <= known {
+            return Ok(());
+        }
+        self.position.idle = Some(wal_end);
+        if self.database.config.mismatch.is_some_and(|strategy| strategy != crate::config::MismatchStrategy::NoValidation) {
+            // these strategies compare Debezium's own keys with the slot: they have to move with it
+            self.position = Position { lsn: wal_end, processed: Some(wal_end), commit: Some(wal_end), ..self.position.clone() };
+        }
+        self.progress(out)
+    }
+
+    async fn event(&mut self, wal_start: u64, data: Bytes, out: &mut Dispatcher) -> Result<()> {
+        let size = data.len();
+        let message = decode::pgoutput(&data).map_err(|error| Error::fatal(format!("pgoutput message at {}: {error}", lsn_text(wal_start))))?;
+        match message {
+            Message::Begin(begin) => self.begin(wal_start, &begin, out),
+            Message::Commit(_) => self.commit(wal_start, out),
+            Message::Origin(origin) => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.origin = Some(ReplicationOrigin { name: origin.name.into(), lsn: origin.lsn });
+                }
+                Ok(())
+            }
+            Message::Relation(relation) => {
+                let captured = self.relation(&relation).await?;
+                self.relations.insert(relation.id, captured);
+                Ok(())
+            }
+            Message::Type(_) => Ok(()),
+            Message::Truncate(_) if !self.database.config.truncates => Ok(()),
+            Message::Logical(logical) if !logical.transactional => self.plain_message(wal_start, &logical, out, size),
+            Message::Insert(_) | Message::Update(_) | Message::Delete(_) | Message::Truncate(_) | Message::Logical(_) => {
+                self.counted(wal_start, message, out, size)
+            }
+            other => Err(Error::fatal(format!("unexpected pgoutput message {}", other.name()))
+                .remedy("remove options of the streaming protocol from 'slot.stream.params'")),
+        }
+    }
+
+    /// Heartbeat, if one is due, with the user's statement after it; xmin, if it is due.
+    async fn beat(&mut self, out: &mut Dispatcher) -> Result<()> {
+        self.refresh_xmin().await?;
+        let position = self.shared_position();
+        let due = out.heartbeat(&position);
+        match &mut self.query {
+            Some(query) => query.beat(due).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn refresh_xmin(&mut self) -> Result<()> {
+        let every = self.database.config.xmin_interval;
+        if every.is_zero() || self.xmin_read.is_some_and(|read| read.elapsed() < every) {
+            return Ok(());
+        }
+        self.position.xmin = crate::slot::xmin(&mut self.database.sql, &self.database.config).await?;
+        self.xmin_read = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Tells the server what is durable, when that has changed, when it asked, and from time to time.
+    async fn report(&mut self, stream: &mut ReplicationStream, control: &mut Control) -> Result<()> {
+        let stored = control.stored.borrow_and_update().as_ref().and_then(Position::read);
+        let durable = stored.and_then(|stored| stored.confirmable()).unwrap_or(0);
+        if self.database.config.flush == FlushMode::Connector && durable > self.confirmed {
+            self.confirmed = durable;
+            self.status_due = true;
+        }
+        if !self.status_due && self.last_status.elapsed() < self.status_interval() {
+            return Ok(());
+        }
+        (self.status_due, self.last_status) = (false, Instant::now());
+        let (received, confirmed) = (self.received.max(self.confirmed), self.confirmed);
+        stream.send_status(received, confirmed, confirmed, false).await.map_err(|error| explain("confirming to the server", error))
+    }
+}
