@@ -84,7 +84,8 @@ pub enum Change {
         /// place and description
         origin: Origin,
     },
-    /// a transaction begins
+    /// a transaction begins; with `resumed` its beginning was emitted before a restart: only its counters start (the
+    /// changes that follow are counted by `Emitter::count_only` up to the first that is emitted)
     Begin {
         /// its name, as the transaction topic has it at this moment
         id: ByteString,
@@ -92,6 +93,8 @@ pub enum Change {
         timestamp: i64,
         /// place in the log
         position: Arc<dyn ToOffset>,
+        /// whether its beginning was emitted before a restart
+        resumed: bool,
     },
     /// a transaction ends
     Commit {

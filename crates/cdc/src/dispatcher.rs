@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::change::Change;
 use crate::envelope::Emitter;
 use crate::heartbeat::Heartbeat;
+use crate::table_schema::TableSchema;
 
 /// Bytes of changes that may wait in the queue when `max.queue.size.in.bytes` is off.
 const DEFAULT_QUEUE_BYTES: usize = 32 << 20;
@@ -48,6 +49,8 @@ pub struct Dispatcher {
     queue: mpsc::Sender<Batch>,
     batch: Batch,
     batch_bytes: usize,
+    /// position of the last change that was emitted whole
+    whole: Option<SourcePosition>,
     now: Duration,
 }
 
@@ -61,8 +64,7 @@ impl Dispatcher {
     ) -> (Self, mpsc::Receiver<Batch>) {
         let (queue, polled) = mpsc::channel(limits.batches);
         let now = Duration::ZERO;
-        let mut dispatcher =
-            Self { emitter, heartbeat, partition, limits, queue, batch: Batch::default(), batch_bytes: 0, now };
+        let mut dispatcher = Self { emitter, heartbeat, partition, limits, queue, batch: Batch::default(), batch_bytes: 0, now };
         dispatcher.read_clock();
         (dispatcher, polled)
     }
@@ -79,25 +81,35 @@ impl Dispatcher {
     }
 
     /// Turns a change into records. `bytes` is its size as it was read, for the queue's bound.
+    ///
+    /// A change that gives several records (a delete and its tombstone) counts as done only with the last of them: the
+    /// others get the position of the change before, so that a crash between them loses none.
     pub fn dispatch(&mut self, change: Change, bytes: usize) -> Result<()> {
         self.batch_bytes += bytes;
-        if let Change::Progress { position } = change {
-            self.batch.reached = Some(self.at(position));
-            return Ok(());
-        }
         let reached = match &change {
-            Change::Commit { position, .. } => Some(position.clone()),
+            Change::Commit { position, .. } | Change::Progress { position } => Some(position.clone()),
             _ => None,
         };
         let before = self.batch.records.len();
         self.emitter.emit(change, &mut self.batch.records)?;
-        if self.batch.records.len() > before {
+        if let Some((last, others)) = self.batch.records[before..].split_last_mut() {
+            if let Some(whole) = &self.whole {
+                others.iter_mut().for_each(|record| record.position = whole.clone());
+            }
+            self.whole = Some(last.position.clone());
             self.batch.reached = None;
         }
         if let Some(position) = reached {
-            self.batch.reached = Some(self.at(position));
+            let position = self.at(position);
+            self.whole = Some(position.clone());
+            self.batch.reached = Some(position);
         }
         Ok(())
+    }
+
+    /// Counts a change of a resumed transaction that was emitted before the restart.
+    pub fn count_in_transaction(&mut self, table: &TableSchema) {
+        self.emitter.count_only(table);
     }
 
     /// Emits a heartbeat at this position if one is due. True: `heartbeat.action.query` should run now.
