@@ -3,12 +3,16 @@
 //! A [`ConfigDef`] gives parsing, `/config/validate`, the generated manual and the unknown-key warning. What an
 //! option's value then means belongs to whoever declared it.
 
+mod rule;
+
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
 use crate::suggest::nearest;
 use crate::{Error, Result};
+
+pub use rule::{Rule, regex_list};
 
 /// A configuration: names and values as the user wrote them, in the user's order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -97,6 +101,10 @@ pub enum Validator {
     Required,
     /// a check of its own over value and whole configuration: the reason why it is wrong
     Check(fn(Option<&str>, &Props) -> Option<String>),
+    /// all of these, as Debezium's own options do it: every rule adds its reasons, and an answer never shows the value
+    Rules(&'static [Rule]),
+    /// a deprecated name of another option: it is listed, and validation answers no value for it
+    Alias,
 }
 
 /// One declared option.
@@ -128,6 +136,68 @@ pub struct ConfigKey {
     pub listed: bool,
 }
 
+impl ConfigKey {
+    /// An optional option without default, of middling importance and width; its list gives group and order.
+    pub const fn new(name: &'static str, kind: ConfigType, importance: Importance, display_name: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            default: None,
+            required: false,
+            importance,
+            group: "",
+            order: 0,
+            width: Width::Medium,
+            display_name,
+            doc: "",
+            validator: Validator::Any,
+            listed: true,
+        }
+    }
+
+    /// Sets the default.
+    #[must_use]
+    pub const fn default_value(mut self, text: &'static str) -> Self {
+        self.default = Some(text);
+        self
+    }
+
+    /// Sets the width.
+    #[must_use]
+    pub const fn width(mut self, width: Width) -> Self {
+        self.width = width;
+        self
+    }
+
+    /// Sets what the value must satisfy.
+    #[must_use]
+    pub const fn rules(mut self, rules: &'static [Rule]) -> Self {
+        self.validator = Validator::Rules(rules);
+        self
+    }
+
+    /// Makes it a deprecated name of the option before it.
+    #[must_use]
+    pub const fn alias(mut self) -> Self {
+        self.validator = Validator::Alias;
+        self
+    }
+
+    /// Sets what it does, in our words.
+    #[must_use]
+    pub const fn doc(mut self, doc: &'static str) -> Self {
+        self.doc = doc;
+        self
+    }
+
+    /// Honours it without listing it.
+    #[must_use]
+    pub const fn unlisted(mut self) -> Self {
+        self.listed = false;
+        self
+    }
+}
+
 /// The value of an option after validation: Connect's `ConfigValueInfo`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConfigValue {
@@ -155,9 +225,10 @@ impl ConfigDef {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// Checks every listed option, in order.
+    /// Checks every listed option, in order. A deprecated alias ([`Validator::Alias`]) is listed but has no value.
     pub fn validate(&self, props: &Props) -> Vec<ConfigValue> {
-        self.keys.iter().filter(|key| key.listed).map(|key| key.validate(props)).collect()
+        let answered = |key: &&ConfigKey| key.listed && !matches!(key.validator, Validator::Alias);
+        self.keys.iter().filter(answered).map(|key| key.validate(props)).collect()
     }
 
     /// One sentence for each name in `props` that no declaration here, no prefix and none of `known` covers.
@@ -193,6 +264,9 @@ impl ConfigDef {
 
 impl ConfigKey {
     fn validate(&self, props: &Props) -> ConfigValue {
+        if let Validator::Rules(rules) = self.validator {
+            return rule::validate(self, rules, props);
+        }
         let given = props.get(self.name);
         let mut errors = Vec::new();
         if given.is_none() && self.required {
@@ -252,6 +326,7 @@ impl ConfigKey {
             }
             Validator::Required => value.is_none_or(|value| value.trim().is_empty()).then(|| "A value is required".to_owned()),
             Validator::Check(check) => check(value, props),
+            Validator::Rules(_) | Validator::Alias => None,
         }
     }
 }

@@ -19,7 +19,7 @@ pub mod suggest;
 pub mod transform;
 pub mod value;
 
-pub use config::{ConfigDef, ConfigKey, ConfigType, ConfigValue, Importance, Props, Validator, Width};
+pub use config::{ConfigDef, ConfigKey, ConfigType, ConfigValue, Importance, Props, Rule, Validator, Width};
 pub use error::{Error, ErrorKind, Result};
 pub use java_regex::{JavaRegex, Replacement};
 pub use offset::{OffsetMap, OffsetValue, SourcePartition, SourcePosition, ToOffset};

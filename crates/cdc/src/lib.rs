@@ -4,6 +4,7 @@
 //! heartbeats, snapshot modes, the coordinator that makes a connector of any [`database::Database`].
 //! Does not: anything that one database alone has (slots, binlogs), and what happens to a record after it was made.
 
+pub mod adjust;
 pub mod change;
 pub mod columns;
 pub mod coordinator;
@@ -11,10 +12,14 @@ pub mod database;
 pub mod dispatcher;
 pub mod envelope;
 pub mod heartbeat;
+pub mod naming;
+pub mod options;
 pub mod settings;
 pub mod snapshot_mode;
 pub mod table;
 pub mod table_schema;
+#[cfg(test)]
+mod testing;
 
 pub use change::{Change, Operation, Origin, Row, RowChange};
 pub use coordinator::CdcTask;

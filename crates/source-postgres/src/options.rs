@@ -26,7 +26,7 @@ pub fn postgres_config_def() -> &'static ConfigDef {
             ("Events", &[COMMON_EVENTS, RELATIONAL_EVENTS, EVENTS]),
             ("Unlisted", &[HONOURED, UNLISTED]),
         ]),
-        prefixes: vec!["signal.", "notification.", "incremental.snapshot.", "driver."],
+        prefixes: vec!["signal.", "notification.", "incremental.snapshot."],
     });
     &DEF
 }
@@ -332,4 +332,163 @@ pub fn warnings(props: &Props) -> Vec<String> {
         .filter(|name| !name.ends_with('.') && props.get(name).is_none())
         .map(|name| format!("'snapshot.select.statement.overrides' names a table, but its statement '{name}' is not set"));
     unsupported.chain(missing).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Answers that were recorded from the original.
+    fn recorded(name: &str) -> Value {
+        let path = format!("{}/../../lab/samples/postgres/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Debezium's part of a recorded answer to `/config/validate`: everything from `topic.prefix` on.
+    fn recorded_configs(answer: &Value) -> Vec<&Value> {
+        let configs = answer["response"]["body"]["configs"].as_array().unwrap();
+        configs.iter().skip_while(|config| config["definition"]["name"] != "topic.prefix").collect()
+    }
+
+    fn definition(key: &ConfigKey) -> Value {
+        serde_json::json!({
+            "name": key.name,
+            "type": format!("{:?}", key.kind).to_uppercase(),
+            "required": key.required,
+            "default_value": key.default,
+            "importance": format!("{:?}", key.importance).to_uppercase(),
+            "group": key.group,
+            "order_in_group": key.order,
+            "width": format!("{:?}", key.width).to_uppercase(),
+            "display_name": key.display_name,
+            "dependents": [],
+        })
+    }
+
+    fn without_documentation(definition: &Value) -> Value {
+        let mut definition = definition.clone();
+        definition.as_object_mut().unwrap().remove("documentation");
+        definition
+    }
+
+    #[test]
+    fn every_option_is_declared_as_the_original_declares_it() {
+        let answer = recorded("rest-GET-plugin-config-definition");
+        let all = answer["response"]["body"].as_array().unwrap();
+        let theirs: Vec<&Value> =
+            all.iter().filter(|key| ["Postgres", "Connector", "Events"].contains(&key["group"].as_str().unwrap_or(""))).collect();
+        let ours: Vec<&ConfigKey> = postgres_config_def().keys.iter().filter(|key| key.listed).collect();
+        assert_eq!(ours.len(), 126);
+        assert_eq!(theirs.len(), 126);
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            assert_eq!(definition(ours), without_documentation(theirs));
+            assert!(!ours.doc.is_empty(), "{} has no description", ours.name);
+        }
+    }
+
+    #[test]
+    fn a_configuration_is_judged_as_the_original_judges_it() {
+        for name in ["rest-PUT-validate-good", "rest-PUT-validate-missing-required", "rest-PUT-validate-bad-values"] {
+            let answer = recorded(name);
+            let theirs = recorded_configs(&answer);
+            let body = answer["request"]["body"].as_object().unwrap();
+            let props: Props = body.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap_or("").to_owned())).collect();
+            let ours = postgres_config_def().validate(&props);
+            let keys: Vec<&ConfigKey> = postgres_config_def().keys.iter().filter(|key| key.listed).collect();
+            assert_eq!(keys.len(), theirs.len());
+            for (key, theirs) in keys.iter().zip(theirs) {
+                assert_eq!(definition(key), without_documentation(&theirs["definition"]), "{name}");
+                let ours = ours.iter().find(|value| value.name == key.name).map(|value| {
+                    serde_json::json!({
+                        "name": value.name,
+                        "value": value.value,
+                        "recommended_values": value.recommended,
+                        "errors": value.errors,
+                        "visible": true,
+                    })
+                });
+                assert_eq!(ours.unwrap_or_default(), theirs["value"], "{name}: {}", key.name);
+            }
+        }
+    }
+
+    fn errors(entries: &[(&str, &str)]) -> Vec<String> {
+        let props: Props = entries.iter().copied().collect();
+        let required = [("topic.prefix", "p"), ("database.hostname", "h"), ("database.user", "u"), ("database.dbname", "d")];
+        let mut all: Props = required.into_iter().collect();
+        props.iter().for_each(|(name, value)| all.set(name, value));
+        postgres_config_def().validate(&all).into_iter().flat_map(|value| value.errors).collect()
+    }
+
+    #[test]
+    fn contradictions_and_slips_are_named() {
+        for (entries, expected) in [
+            (
+                vec![("table.include.list", "a"), ("table.exclude.list", "b")],
+                "The 'table.exclude.list' value is invalid: \"table.include.list\" is already specified",
+            ),
+            (
+                vec![("max.queue.size", "10"), ("max.batch.size", "10")],
+                "The 'max.queue.size' value is invalid: Must be larger than the maximum batch size",
+            ),
+            (vec![("skipped.operations", "c,x")], "The 'skipped.operations' value is invalid: Invalid operation"),
+            (
+                vec![("skipped.operations", "none,c")],
+                "The 'skipped.operations' value is invalid: 'none' cannot be specified with other skipped operation types",
+            ),
+            (
+                vec![("topic.prefix", "a b")],
+                "The 'topic.prefix' value is invalid: a b has invalid format (only the underscore, hyphen, dot and \
+                 alphanumeric characters are allowed)",
+            ),
+            (
+                vec![("slot.name", "Big")],
+                "The 'slot.name' value is invalid: Valid replication slot name must contain only digits, lowercase characters \
+                 and underscores with length <= 63",
+            ),
+            (
+                vec![("message.key.columns", "nonsense")],
+                r"The 'message.key.columns' value is invalid: nonsense has an invalid format (expecting '^\s*([^:]+):([^:,]+(,[^:,]+)*)\s*$')",
+            ),
+            (
+                vec![("converters", "isbn")],
+                "The 'converters' value is invalid: custom converters are Java classes, which cannot be loaded; remove the option \
+                 (single message transforms change values after the event is made)",
+            ),
+        ] {
+            assert_eq!(errors(&entries), [expected], "{entries:?}");
+        }
+        assert!(errors(&[("table.include.list", "a(")])[0].contains("A comma-separated list of valid regular expressions is expected"));
+        assert!(errors(&[("snapshot.mode", "custom")])[0].contains("use one of always, initial"));
+        assert!(errors(&[("replica.identity.autoset.values", "a.b:SOME")])[0].starts_with("The 'replica.identity"));
+        assert_eq!(errors(&[("replica.identity.autoset.values", "a.b:FULL,c.*:INDEX i")]), [""; 0]);
+        assert_eq!(errors(&[("message.key.columns", r"(.*).t:a,b; s.x:c ;")]), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_not_offered_yet_is_warned_of_when_the_user_sets_it() {
+        let props: Props = [
+            ("signal.data.collection", "s.signals"),
+            ("snapshot.max.threads", "4"),
+            ("read.only", "false"),
+            ("snapshot.select.statement.overrides", "s.t"),
+        ]
+        .into_iter()
+        .collect();
+        let warnings = warnings(&props);
+        assert_eq!(warnings.len(), 3, "{warnings:?}");
+        assert!(warnings[1].contains("'snapshot.max.threads'"));
+        assert!(warnings[2].contains("snapshot.select.statement.overrides.s.t"));
+    }
+
+    #[test]
+    fn a_misspelt_option_is_recognised() {
+        let props: Props = [("table.includ.list", "x"), ("column.mask.with.5.chars", "y")].into_iter().collect();
+        let unknown = postgres_config_def().unknown(&props, &[]);
+        assert_eq!(unknown.len(), 1);
+        assert!(unknown[0].contains("'table.include.list'"));
+    }
 }
