@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rowtide_api::{
-    Datum, Field, Header, Kind, OffsetMap, Outcome, Predicate, Props, Result, Schema, SourcePartition, SourcePosition, SourceRecord,
-    Struct, Transform, Value,
+    Datum, Field, Header, Kind, OffsetMap, Outcome, Predicate, Props, Result, Schema, SourcePartition, SourcePosition,
+    SourceRecord, Struct, Transform, Value,
 };
 use serde_json::Value as Json;
 
@@ -77,7 +77,8 @@ fn datum(json: &Json) -> Datum {
         Json::Object(members) => {
             let data: Vec<(&String, Datum)> = members.iter().map(|(name, member)| (name, datum(member))).collect();
             let optional = || Schema::new(Kind::String).optional().shared();
-            let field = |(name, datum): &(&String, Datum)| Field::new(name.as_str(), datum.schema.clone().unwrap_or_else(optional));
+            let field =
+                |(name, datum): &(&String, Datum)| Field::new(name.as_str(), datum.schema.clone().unwrap_or_else(optional));
             let schema = Schema::structure(data.iter().map(field).collect()).shared();
             let values = data.into_iter().map(|(_, datum)| datum.value).collect();
             return Datum::new(schema.clone(), Value::Struct(Struct::new(schema, values)));

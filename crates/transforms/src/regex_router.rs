@@ -16,7 +16,8 @@ use std::sync::{Arc, LazyLock};
 
 use rowtide_api::plugin::TransformPlugin;
 use rowtide_api::{
-    ConfigDef, Importance, JavaRegex, Outcome, PluginInfo, PluginKind, Props, Replacement, Result, SourceRecord, Transform, Validator,
+    ConfigDef, Importance, JavaRegex, Outcome, PluginInfo, PluginKind, Props, Replacement, Result, SourceRecord, Transform,
+    Validator,
 };
 
 use crate::options::{definition, required};

@@ -63,8 +63,11 @@ impl JavaRegex {
         let backtracks = matches!(self.full, Engine::Backtracking(_));
         let find = Engine::new(&self.translated, backtracks).map_err(|reason| refused(&self.pattern, &reason))?;
         Replacement::new(find, text).map_err(|reason| {
-            Error::configuration(format!("the replacement '{text}' does not fit the regular expression '{}': {reason}", self.pattern))
-                .remedy("refer to groups as $1 or ${name}, and write \\$ for a dollar sign")
+            Error::configuration(format!(
+                "the replacement '{text}' does not fit the regular expression '{}': {reason}",
+                self.pattern
+            ))
+            .remedy("refer to groups as $1 or ${name}, and write \\$ for a dollar sign")
         })
     }
 

@@ -57,7 +57,9 @@ fn a_pattern_that_is_refused_says_what_is_wrong_with_it_and_where() {
 
 #[test]
 fn patterns_of_any_shape_neither_panic_nor_hang() {
-    for pattern in ["[[[[[[", "((((((((((", "\\", "[\\", "\\x{", "\\u12", "(?", "(?<", "(?<a", "a{", "\\k<", "\\p{", "[a-\\d]", "\\0"] {
+    for pattern in
+        ["[[[[[[", "((((((((((", "\\", "[\\", "\\x{", "\\u12", "(?", "(?<", "(?<a", "a{", "\\k<", "\\p{", "[a-\\d]", "\\0"]
+    {
         assert!(JavaRegex::new(pattern, true).is_err(), "{pattern}");
     }
     assert!(JavaRegex::new(&"[".repeat(100_000), false).is_err());

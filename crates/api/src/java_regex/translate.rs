@@ -231,7 +231,8 @@ impl Translator {
             let name = self.until('>').ok_or_else(|| self.reason("named capturing group is missing trailing '>'"))?;
             let good = name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric());
             if !good {
-                return Err(self.reason("capturing group name does not start with a Latin letter, or holds other than letters and digits"));
+                return Err(self
+                    .reason("capturing group name does not start with a Latin letter, or holds other than letters and digits"));
             }
             self.captures += 1;
             self.out.push_str(&format!("(?<{name}>"));

@@ -1,0 +1,298 @@
+//! A schema compiled for writing its values as JSON: names are escaped and defaults are written once.
+
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use rowtide_api::{EncodePlan, Error, Kind, Result, Schema, SchemaRef, Struct, Value};
+
+use super::{Settings, schema, schemaless, text};
+use crate::logical;
+use crate::number;
+
+/// How records of one schema become JSON.
+pub(super) struct JsonPlan {
+    /// `{"schema":…,"payload":`, when the schema goes along
+    envelope: Option<Bytes>,
+    /// none for data without schema
+    root: Option<Node>,
+}
+
+/// How values of a schema become JSON.
+pub(super) struct Node {
+    null: OnNull,
+    shape: Shape,
+}
+
+/// What null becomes.
+enum OnNull {
+    /// the default, already written
+    Default(Bytes),
+    Null,
+    Misfit,
+}
+
+enum Shape {
+    Boolean,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    Float32,
+    Float64,
+    String,
+    Bytes,
+    /// a decimal that is written as a number, with its scale
+    Decimal(i32),
+    Array(Box<Node>),
+    /// string keys: an object
+    Object(Box<Node>),
+    /// other keys: an array of pairs
+    Pairs(Box<(Node, Node)>),
+    Struct(SchemaRef, Vec<Member>),
+}
+
+/// A field with what stands before its value: `{"name":` or `,"name":`.
+struct Member {
+    name: Arc<str>,
+    prefix: Bytes,
+    node: Node,
+}
+
+/// A value that does not fit its schema. The path grows from the inside out.
+pub(super) struct Misfit(Box<(Vec<Arc<str>>, String)>);
+
+impl Misfit {
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        Self(Box::new((Vec::new(), what.into())))
+    }
+
+    fn inside(mut self, field: &Arc<str>) -> Self {
+        self.0.0.push(field.clone());
+        self
+    }
+
+    /// Names field and schema, never the value.
+    pub(super) fn error(self, topic: &str, schema: Option<&Schema>) -> Error {
+        let (mut path, what) = *self.0;
+        path.reverse();
+        let schema = schema.map_or("no schema", |schema| schema.name.as_deref().unwrap_or("an unnamed schema"));
+        let place = if path.is_empty() { "the value".to_owned() } else { format!("the field '{}'", path.join(".")) };
+        Error::data(format!("JSON conversion of {place} of {schema} for topic '{topic}' failed: {what}"))
+    }
+}
+
+impl JsonPlan {
+    pub(super) fn compile(schema: Option<&SchemaRef>, settings: &Settings) -> Result<Self, Misfit> {
+        let root = schema.map(|schema| Node::compile(schema, settings)).transpose()?;
+        let envelope = if settings.schemas { Some(envelope(schema, settings)?) } else { None };
+        Ok(Self { envelope, root })
+    }
+
+    /// False: no bytes at all, which only null without a schema becomes.
+    pub(super) fn write(&self, value: &Value, out: &mut BytesMut) -> Result<bool, Misfit> {
+        if self.root.is_none() && value.is_null() {
+            return Ok(false);
+        }
+        if let Some(envelope) = &self.envelope {
+            out.extend_from_slice(envelope);
+        }
+        match &self.root {
+            Some(root) => root.write(value, out)?,
+            None => schemaless::write(value, out)?,
+        }
+        if self.envelope.is_some() {
+            out.put_u8(b'}');
+        }
+        Ok(true)
+    }
+}
+
+fn envelope(schema: Option<&SchemaRef>, settings: &Settings) -> Result<Bytes, Misfit> {
+    let mut out = BytesMut::from(&b"{\"schema\":"[..]);
+    match schema {
+        Some(schema) => schema::write(schema, None, settings, &mut out)?,
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"payload\":");
+    Ok(out.freeze())
+}
+
+impl Node {
+    pub(super) fn compile(schema: &SchemaRef, settings: &Settings) -> Result<Self, Misfit> {
+        let shape = Shape::compile(schema, settings)?;
+        let default = schema.default.as_ref().filter(|default| settings.replace_null && !default.is_null());
+        let null = match default {
+            Some(default) => {
+                let mut out = BytesMut::new();
+                shape.write(default, &mut out)?;
+                OnNull::Default(out.freeze())
+            }
+            None if schema.optional => OnNull::Null,
+            None => OnNull::Misfit,
+        };
+        Ok(Self { null, shape })
+    }
+
+    pub(super) fn write(&self, value: &Value, out: &mut BytesMut) -> Result<(), Misfit> {
+        if !value.is_null() {
+            return self.shape.write(value, out);
+        }
+        match &self.null {
+            OnNull::Default(default) => out.extend_from_slice(default),
+            OnNull::Null => out.extend_from_slice(b"null"),
+            OnNull::Misfit => {
+                return Err(Misfit::new("Conversion error: null value for field that is required and has no default value"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Shape {
+    fn compile(schema: &SchemaRef, settings: &Settings) -> Result<Self, Misfit> {
+        Ok(match &schema.kind {
+            Kind::Boolean => Shape::Boolean,
+            Kind::Int8 => Shape::Int8,
+            Kind::Int16 => Shape::Int16,
+            Kind::Int32 => Shape::Int32,
+            Kind::Int64 => Shape::Int64,
+            Kind::Float32 => Shape::Float32,
+            Kind::Float64 => Shape::Float64,
+            Kind::String => Shape::String,
+            Kind::Bytes => match logical::decimal_scale(schema) {
+                Some(scale) if settings.numeric_decimals => Shape::Decimal(scale),
+                _ => Shape::Bytes,
+            },
+            Kind::Array(items) => Shape::Array(Box::new(Node::compile(items, settings)?)),
+            Kind::Map(keys, values) if keys.kind == Kind::String => Shape::Object(Box::new(Node::compile(values, settings)?)),
+            Kind::Map(keys, values) => Shape::Pairs(Box::new((Node::compile(keys, settings)?, Node::compile(values, settings)?))),
+            Kind::Struct(fields) => {
+                let mut members = Vec::with_capacity(fields.len());
+                for field in fields {
+                    let mut prefix = BytesMut::from(if members.is_empty() { &b"{"[..] } else { b"," });
+                    text::string(&field.name, &mut prefix);
+                    prefix.put_u8(b':');
+                    let node = Node::compile(&field.schema, settings).map_err(|misfit| misfit.inside(&field.name))?;
+                    members.push(Member { name: field.name.clone(), prefix: prefix.freeze(), node });
+                }
+                Shape::Struct(schema.clone(), members)
+            }
+        })
+    }
+
+    fn write(&self, value: &Value, out: &mut BytesMut) -> Result<(), Misfit> {
+        match (self, value) {
+            (Shape::Boolean, Value::Boolean(truth)) => out.extend_from_slice(if *truth { b"true" } else { b"false" }),
+            (Shape::Int8, Value::Int8(number)) => text::whole(*number, out),
+            (Shape::Int16, Value::Int16(number)) => text::whole(*number, out),
+            (Shape::Int32, Value::Int32(number)) => text::whole(*number, out),
+            (Shape::Int64, Value::Int64(number)) => text::whole(*number, out),
+            (Shape::Float32, Value::Float32(number)) => text::float(*number, out),
+            (Shape::Float64, Value::Float64(number)) => text::double(*number, out),
+            (Shape::String, Value::String(string)) => text::string(string, out),
+            (Shape::Bytes, Value::Bytes(bytes)) => text::base64(bytes, out),
+            (Shape::Decimal(scale), Value::Bytes(unscaled)) => {
+                out.extend_from_slice(number::big_decimal(unscaled, *scale).as_bytes());
+            }
+            (Shape::Array(item), Value::Array(items)) => write_array(item, items, out)?,
+            (Shape::Object(node), Value::Map(entries)) => write_object(node, entries, out)?,
+            (Shape::Pairs(nodes), Value::Map(entries)) => write_pairs(nodes, entries, out)?,
+            (Shape::Struct(schema, members), Value::Struct(fields)) => write_struct(schema, members, fields, out)?,
+            _ => return Err(Misfit::new(format!("Invalid type for {}: {}", self.name(), logical::kind_of(value)))),
+        }
+        Ok(())
+    }
+
+    /// Connect's name of the type.
+    fn name(&self) -> &'static str {
+        match self {
+            Shape::Boolean => "BOOLEAN",
+            Shape::Int8 => "INT8",
+            Shape::Int16 => "INT16",
+            Shape::Int32 => "INT32",
+            Shape::Int64 => "INT64",
+            Shape::Float32 => "FLOAT32",
+            Shape::Float64 => "FLOAT64",
+            Shape::String => "STRING",
+            Shape::Bytes | Shape::Decimal(_) => "BYTES",
+            Shape::Array(_) => "ARRAY",
+            Shape::Object(_) | Shape::Pairs(_) => "MAP",
+            Shape::Struct(..) => "STRUCT",
+        }
+    }
+}
+
+fn write_array(item: &Node, items: &[Value], out: &mut BytesMut) -> Result<(), Misfit> {
+    out.put_u8(b'[');
+    for (index, value) in items.iter().enumerate() {
+        if index > 0 {
+            out.put_u8(b',');
+        }
+        item.write(value, out)?;
+    }
+    out.put_u8(b']');
+    Ok(())
+}
+
+fn write_object(node: &Node, entries: &[(Value, Value)], out: &mut BytesMut) -> Result<(), Misfit> {
+    out.put_u8(b'{');
+    for (index, (key, value)) in entries.iter().enumerate() {
+        if index > 0 {
+            out.put_u8(b',');
+        }
+        let Some(key) = key.as_str() else {
+            return Err(Misfit::new(format!("Invalid type for STRING: {} as the key of a map", logical::kind_of(key))));
+        };
+        text::string(key, out);
+        out.put_u8(b':');
+        node.write(value, out)?;
+    }
+    out.put_u8(b'}');
+    Ok(())
+}
+
+fn write_pairs((keys, values): &(Node, Node), entries: &[(Value, Value)], out: &mut BytesMut) -> Result<(), Misfit> {
+    out.put_u8(b'[');
+    for (index, (key, value)) in entries.iter().enumerate() {
+        out.extend_from_slice(if index > 0 { b",[" } else { b"[" });
+        keys.write(key, out)?;
+        out.put_u8(b',');
+        values.write(value, out)?;
+        out.put_u8(b']');
+    }
+    out.put_u8(b']');
+    Ok(())
+}
+
+fn write_struct(schema: &SchemaRef, members: &[Member], fields: &Struct, out: &mut BytesMut) -> Result<(), Misfit> {
+    // nearly always the very schema that the plan was made from
+    if !Arc::ptr_eq(schema, &fields.schema) && *schema != fields.schema {
+        return Err(Misfit::new("Mismatching schema."));
+    }
+    if members.len() != fields.values.len() {
+        return Err(Misfit::new(format!("{} fields in the schema but {} in the value", members.len(), fields.values.len())));
+    }
+    for (member, value) in members.iter().zip(&fields.values) {
+        out.extend_from_slice(&member.prefix);
+        member.node.write(value, out).map_err(|misfit| misfit.inside(&member.name))?;
+    }
+    out.extend_from_slice(if members.is_empty() { b"{}" } else { b"}" });
+    Ok(())
+}
+
+/// A plan for one topic: what the runtime keeps.
+pub(super) struct TopicPlan {
+    pub(super) topic: Arc<str>,
+    pub(super) schema: Option<SchemaRef>,
+    pub(super) plan: JsonPlan,
+}
+
+impl EncodePlan for TopicPlan {
+    fn encode(&self, value: &Value, out: &mut BytesMut) -> Result<bool> {
+        let start = out.len();
+        self.plan.write(value, out).map_err(|misfit| {
+            out.truncate(start);
+            misfit.error(&self.topic, self.schema.as_deref())
+        })
+    }
+}
