@@ -1,1 +1,22 @@
-//! (being laid down)
+//! Kafka, as Rowtide uses it: producer, admin client and a small consumer. The only crate that knows which Kafka client is
+//! below it.
+
+mod admin;
+mod client;
+mod compression;
+mod config;
+mod connection;
+mod error;
+mod jaas;
+mod partitioner;
+pub mod record_batch;
+mod sasl;
+mod tls;
+
+pub use admin::{Admin, CreateOutcome, NewTopic};
+pub use client::{ClusterMetadata, TopicMetadata};
+pub use compression::Compression;
+pub use config::{ClientConfig, ProducerSettings, SaslMechanism, SaslSettings, Secret};
+pub use error::{KafkaError, ProduceError};
+pub use partitioner::{murmur2, partition_for_key};
+pub use tls::TlsSettings;
