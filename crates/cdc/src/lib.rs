@@ -11,15 +11,19 @@ pub mod coordinator;
 pub mod database;
 pub mod dispatcher;
 pub mod envelope;
+pub mod filters;
+pub mod headers;
 pub mod heartbeat;
 pub mod naming;
 pub mod options;
 pub mod settings;
+pub mod shape;
 pub mod snapshot_mode;
 pub mod table;
 pub mod table_schema;
 #[cfg(test)]
 mod testing;
+pub mod transaction;
 
 pub use change::{Change, Operation, Origin, Row, RowChange};
 pub use coordinator::CdcTask;

@@ -66,7 +66,7 @@ pub struct TopicNaming {
     delimiter: String,
     heartbeat: String,
     transaction: String,
-    multi_partition: bool,
+    with_database: bool,
     regex: Option<RegexRouting>,
 }
 
@@ -112,9 +112,8 @@ fn regex_pair(
 }
 
 impl TopicNaming {
-    /// Reads the naming options. `multi_partition`: a topic's name holds the database too (several databases behind
-    /// one task, as SQL Server has them).
-    pub fn read(config: &Config<'_>, multi_partition: bool) -> Result<Self> {
+    /// Reads the naming options.
+    pub fn read(config: &Config<'_>) -> Result<Self> {
         let class = config.text("topic.naming.strategy")?;
         let strategy = Strategy::parse(class).ok_or_else(|| {
             Error::configuration(format!("The 'topic.naming.strategy' value is invalid: {class} is not built in"))
@@ -128,11 +127,19 @@ impl TopicNaming {
         };
         let transaction = [prefix.as_str(), config.text("topic.transaction")?].join(&delimiter);
         let regex = if strategy.style == Style::Regex { Some(RegexRouting::read(config)?) } else { None };
-        Ok(Self { strategy, prefix, delimiter, heartbeat, transaction, multi_partition, regex })
+        Ok(Self { strategy, prefix, delimiter, heartbeat, transaction, with_database: false, regex })
+    }
+
+    /// Makes the schema strategies put the database into names too: several databases behind one task, as SQL Server
+    /// has them.
+    #[must_use]
+    pub fn with_database(mut self) -> Self {
+        self.with_database = true;
+        self
     }
 
     /// Topic of a table's records.
-    pub fn data_topic(&self, table: &TableId) -> Arc<str> {
+    pub fn data(&self, table: &TableId) -> Arc<str> {
         let name = self.sanitized(&self.original(table));
         let Some(RegexRouting { topic: (regex, replacement), .. }) = &self.regex else { return name.into() };
         match regex.replace_first_full(&name, replacement) {
@@ -155,17 +162,17 @@ impl TopicNaming {
     }
 
     /// Topic of statements that change schemas.
-    pub fn schema_change_topic(&self) -> Arc<str> {
+    pub fn schema_changes(&self) -> Arc<str> {
         self.prefix.as_str().into()
     }
 
     /// Topic of heartbeats.
-    pub fn heartbeat_topic(&self) -> Arc<str> {
+    pub fn heartbeat(&self) -> Arc<str> {
         self.heartbeat.as_str().into()
     }
 
     /// Topic of `BEGIN` and `END`.
-    pub fn transaction_topic(&self) -> Arc<str> {
+    pub fn transaction(&self) -> Arc<str> {
         self.transaction.as_str().into()
     }
 
@@ -176,7 +183,7 @@ impl TopicNaming {
 
     fn original(&self, table: &TableId) -> String {
         let (catalog, schema) = (table.catalog.as_deref(), table.schema.as_deref());
-        let parts = match (self.strategy.by_schema, self.multi_partition) {
+        let parts = match (self.strategy.by_schema, self.with_database) {
             (true, true) => [catalog, schema],
             (true, false) => [None, schema],
             (false, _) => [catalog, None],
@@ -233,18 +240,18 @@ mod tests {
     use crate::testing::config;
 
     fn naming(entries: &[(&str, &str)]) -> TopicNaming {
-        config(entries, |config| TopicNaming::read(&config, false).unwrap())
+        config(entries, |config| TopicNaming::read(&config).unwrap())
     }
 
     #[test]
     fn topics_are_named_as_debezium_names_them() {
         let plain = naming(&[("topic.prefix", "pg")]);
-        assert_eq!(&*plain.data_topic(&TableId::in_schema("inventory", "customers")), "pg.inventory.customers");
-        assert_eq!(&*plain.data_topic(&TableId::in_schema("s t", "Größe😀")), "pg.s_t.Gr__e__");
-        assert_eq!(&*plain.heartbeat_topic(), "__debezium-heartbeat.pg");
-        assert_eq!(&*plain.transaction_topic(), "pg.transaction");
-        assert_eq!(&*plain.schema_change_topic(), "pg");
-        let long = plain.data_topic(&TableId::in_schema("s", "x".repeat(300)));
+        assert_eq!(&*plain.data(&TableId::in_schema("inventory", "customers")), "pg.inventory.customers");
+        assert_eq!(&*plain.data(&TableId::in_schema("s t", "Größe😀")), "pg.s_t.Gr__e__");
+        assert_eq!(&*plain.heartbeat(), "__debezium-heartbeat.pg");
+        assert_eq!(&*plain.transaction(), "pg.transaction");
+        assert_eq!(&*plain.schema_changes(), "pg");
+        let long = plain.data(&TableId::in_schema("s", "x".repeat(300)));
         assert_eq!(long.len(), 249);
     }
 
@@ -252,14 +259,14 @@ mod tests {
     fn the_default_strategy_leaves_the_schema_out() {
         let naming =
             naming(&[("topic.prefix", "pg"), ("topic.naming.strategy", "io.debezium.schema.DefaultTopicNamingStrategy")]);
-        assert_eq!(&*naming.data_topic(&TableId::in_schema("s", "t")), "pg.t");
+        assert_eq!(&*naming.data(&TableId::in_schema("s", "t")), "pg.t");
     }
 
     #[test]
     fn the_unicode_strategy_escapes_underscores_too() {
         let naming =
             naming(&[("topic.prefix", "pg"), ("topic.naming.strategy", "io.debezium.schema.SchemaUnicodeTopicNamingStrategy")]);
-        assert_eq!(&*naming.data_topic(&TableId::in_schema("s", "a_bäc€")), "pg.s.a_u005fb_u00e4c_u20ac");
+        assert_eq!(&*naming.data(&TableId::in_schema("s", "a_bäc€")), "pg.s.a_u005fb_u00e4c_u20ac");
     }
 
     #[test]
@@ -274,10 +281,10 @@ mod tests {
             ("topic.key.field.replacement", "shard $1"),
         ]);
         let shard = TableId::in_schema("s", "shard_7");
-        assert_eq!(&*naming.data_topic(&shard), "pg-s-all");
+        assert_eq!(&*naming.data(&shard), "pg-s-all");
         assert_eq!(naming.key_field(&shard), Some(("__dbz__physicalTableIdentifier", "shard 7".to_owned())));
         let other = TableId::in_schema("s", "other");
-        assert_eq!(&*naming.data_topic(&other), "pg-s-other");
+        assert_eq!(&*naming.data(&other), "pg-s-other");
         assert_eq!(naming.key_field(&other), Some(("__dbz__physicalTableIdentifier", "pg-s-other".to_owned())));
     }
 }

@@ -311,7 +311,7 @@ const UNSUPPORTED: &str = include_str!("../unsupported.txt");
 
 /// One sentence for each option that the user set and that has no effect yet, and for each contradiction that the
 /// original too only warns of.
-pub fn warnings(props: &Props) -> Vec<String> {
+pub fn unsupported(props: &Props) -> Vec<String> {
     let lines = || UNSUPPORTED.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let covers = |line: &str, name: &str, value: &str| {
         let (pattern, offered) = line.split_once('=').map_or((line, None), |(pattern, offered)| (pattern, Some(offered)));
@@ -321,7 +321,7 @@ pub fn warnings(props: &Props) -> Vec<String> {
         };
         named && offered.is_none_or(|offered| !offered.eq_ignore_ascii_case(value.trim()))
     };
-    let unsupported = props
+    let idle = props
         .iter()
         .filter(|(name, value)| lines().any(|line| covers(line, name, value)))
         .map(|(name, _)| format!("the property '{name}' is not supported yet and has no effect"));
@@ -331,7 +331,7 @@ pub fn warnings(props: &Props) -> Vec<String> {
         .map(|table| format!("snapshot.select.statement.overrides.{}", table.trim()))
         .filter(|name| !name.ends_with('.') && props.get(name).is_none())
         .map(|name| format!("'snapshot.select.statement.overrides' names a table, but its statement '{name}' is not set"));
-    unsupported.chain(missing).collect()
+    idle.chain(missing).collect()
 }
 
 #[cfg(test)]
@@ -478,7 +478,7 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let warnings = warnings(&props);
+        let warnings = unsupported(&props);
         assert_eq!(warnings.len(), 3, "{warnings:?}");
         assert!(warnings[1].contains("'snapshot.max.threads'"));
         assert!(warnings[2].contains("snapshot.select.statement.overrides.s.t"));
