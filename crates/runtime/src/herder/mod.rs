@@ -110,8 +110,8 @@ pub struct ConnectorStateInfo {
 pub struct Validated {
     /// the connector's class
     pub class: String,
-    /// declaration and outcome
-    pub entries: Vec<(ConfigKeyInfo, ConfigValue)>,
+    /// declaration and outcome; none: the option is listed but has no value (a deprecated name of another one)
+    pub entries: Vec<(ConfigKeyInfo, Option<ConfigValue>)>,
 }
 
 /// Connect's `ConfigKeyInfo`, field order as it is written.
@@ -125,12 +125,14 @@ pub struct ConfigKeyInfo {
     pub default_value: Option<String>,
     pub importance: String,
     pub documentation: String,
-    pub group: String,
+    /// heading; none for a plug-in whose options have no headings
+    pub group: Option<String>,
+    /// place under the heading
+    #[serde(rename = "order_in_group")]
+    pub order: i32,
     pub width: String,
     pub display_name: String,
     pub dependents: Vec<String>,
-    /// place under the heading
-    pub order: i32,
 }
 
 /// An entry of `GET /connector-plugins`.
