@@ -1,0 +1,364 @@
+//! Records that wait to be sent, by partition, within `buffer.memory`.
+//!
+//! Here: which batch a record joins, which batches a broker gets next, and the books of memory and of flushes. Pure state
+//! behind one lock that is taken per batch of records, never per record. Not here: IO (`sender`), outcomes (`outcome`).
+
+use super::batch::{Batch, Body, ID_SPAN, Partition, Readiness, Urgency};
+use super::ProducerRecord;
+use crate::client::ClusterMetadata;
+use crate::config::ProducerSettings;
+use crate::error::{KafkaError, ProduceError, codes};
+use crate::partitioner::partition_for_key;
+use crate::record_batch::{BatchBuilder, ProducerState, RecordParts};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// A batch that was taken out to be sent, and its partition.
+pub(super) struct Outgoing {
+    pub partition: usize,
+    pub batch: Batch,
+}
+
+/// A topic's partitions and where its keyless records go at present.
+pub(super) struct Topic {
+    /// Indexes into `Accumulator::partitions`; the position is the partition.
+    pub partitions: Vec<usize>,
+    sticky: usize,
+    sticky_bytes: usize,
+}
+
+/// A broker as a target.
+#[derive(Default)]
+pub(super) struct Target {
+    /// Partitions with waiting batches, in turn.
+    active: VecDeque<usize>,
+    pub in_flight: usize,
+    pub throttled_until: Option<Instant>,
+}
+
+/// What a broker's sender is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Something is due.
+    Send,
+    /// Nothing before this moment or the next notice.
+    Wait(Option<Instant>),
+}
+
+/// What became of a record that was offered.
+pub(super) enum Append {
+    /// It is in a batch; the broker's sender wants to know when given.
+    Done(Option<i32>),
+    /// No memory for it now.
+    Full,
+    /// It can never be sent.
+    Refused(ProduceError),
+    /// The topic is not known (any more).
+    UnknownTopic,
+}
+
+/// All that waits or is under way.
+pub(super) struct Accumulator {
+    pub settings: ProducerSettings,
+    pub topics: HashMap<Arc<str>, Topic>,
+    pub partitions: Vec<Partition>,
+    pub targets: HashMap<i32, Target>,
+    pub used: usize,
+    pub waiting_for_memory: usize,
+    pub incomplete: BTreeSet<u64>,
+    pub next_id: u64,
+    pub flush_through: u64,
+    pub producer: Option<(i64, i16)>,
+    pub closing: bool,
+    /// Set when nothing more can be sent, ever.
+    pub fatal: Option<KafkaError>,
+    random: u64,
+}
+
+impl Accumulator {
+    pub(super) fn new(settings: ProducerSettings) -> Self {
+        let mut seed = [0u8; 8];
+        // Only spreads keyless records; any seed will do.
+        let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut seed);
+        Self {
+            settings,
+            topics: HashMap::new(),
+            partitions: Vec::new(),
+            targets: HashMap::new(),
+            used: 0,
+            waiting_for_memory: 0,
+            incomplete: BTreeSet::new(),
+            next_id: ID_SPAN,
+            flush_through: 0,
+            producer: None,
+            closing: false,
+            fatal: None,
+            random: u64::from_le_bytes(seed) | 1,
+        }
+    }
+
+    fn urgency(&self) -> Urgency {
+        Urgency {
+            linger: self.settings.linger,
+            batch_size: self.settings.batch_size,
+            flush_through: self.flush_through,
+            all: self.closing || self.waiting_for_memory > 0,
+        }
+    }
+
+    /// The partition for a record, as Java's producer chooses (KIP-480, KIP-794).
+    fn choose(&mut self, record: &ProducerRecord, size: usize) -> Option<Result<usize, ProduceError>> {
+        let topic = self.topics.get_mut(&record.topic)?;
+        let count = topic.partitions.len();
+        if let Some(wanted) = record.partition {
+            let found = usize::try_from(wanted).ok().and_then(|p| topic.partitions.get(p));
+            return Some(found.copied().ok_or_else(|| ProduceError::NoSuchPartition {
+                topic: record.topic.clone(),
+                partition: wanted,
+                partitions: count as i32,
+            }));
+        }
+        if let Some(key) = record.key.as_ref().filter(|_| !self.settings.ignore_keys) {
+            let partition = partition_for_key(key, count as i32) as usize;
+            return topic.partitions.get(partition).copied().map(Ok);
+        }
+        if topic.sticky_bytes >= self.settings.batch_size || topic.sticky >= count {
+            topic.sticky_bytes = 0;
+            let led: Vec<usize> = (0..count).filter(|p| self.partitions[topic.partitions[*p]].leader >= 0).collect();
+            // xorshift64: evenness matters here, secrecy does not.
+            self.random ^= self.random << 13;
+            self.random ^= self.random >> 7;
+            self.random ^= self.random << 17;
+            let among = if led.is_empty() { count } else { led.len() };
+            let pick = (self.random % among.max(1) as u64) as usize;
+            topic.sticky = led.get(pick).copied().unwrap_or(pick);
+        }
+        topic.sticky_bytes += size;
+        topic.partitions.get(topic.sticky).copied().map(Ok)
+    }
+
+    fn too_large(&self, record: &ProducerRecord, size: usize) -> Option<ProduceError> {
+        let limits = [("max.request.size", self.settings.max_request_size), ("buffer.memory", self.settings.buffer_memory)];
+        let (setting, limit) = limits.into_iter().find(|(_, limit)| size > *limit)?;
+        Some(ProduceError::RecordTooLarge {
+            topic: record.topic.clone(),
+            key: record.key.clone(),
+            size,
+            limit: Some(limit),
+            setting,
+        })
+    }
+
+    /// Writes a record into its partition's batch.
+    pub(super) fn append(&mut self, record: &ProducerRecord, now: Instant, now_ms: i64) -> Append {
+        let parts = RecordParts {
+            key: record.key.as_deref(),
+            value: record.value.as_deref(),
+            headers: &record.headers,
+            timestamp: record.timestamp.unwrap_or(now_ms),
+        };
+        let size = parts.size_upper_bound();
+        if let Some(refusal) = self.too_large(record, size) {
+            return Append::Refused(refusal);
+        }
+        if self.used > 0 && self.used.saturating_add(size) > self.settings.buffer_memory {
+            return Append::Full;
+        }
+        let at = match self.choose(record, size) {
+            None => return Append::UnknownTopic,
+            Some(Err(refusal)) => return Append::Refused(refusal),
+            Some(Ok(at)) => at,
+        };
+        let batch_size = self.settings.batch_size;
+        let partition = &mut self.partitions[at];
+        let mut wake = None;
+        let fits = partition.queue.back().is_some_and(|b| matches!(&b.body, Body::Open(o) if o.len() + size <= batch_size));
+        if !fits {
+            let capacity = partition.size_hint.max(size).min(batch_size.max(size));
+            partition.queue.push_back(Batch {
+                id: self.next_id,
+                span: ID_SPAN,
+                body: Body::Open(BatchBuilder::with_capacity(capacity)),
+                tokens: Vec::with_capacity((capacity / size.max(1)).clamp(1, 4096)),
+                created: now,
+                attempts: 0,
+                retry_at: None,
+                reserved: 0,
+                state: None,
+                rewrite: false,
+                last_error: None,
+            });
+            self.incomplete.insert(self.next_id);
+            self.next_id += ID_SPAN;
+            wake = Some(partition.leader);
+        }
+        if let Some(batch) = partition.queue.back_mut()
+            && let Body::Open(builder) = &mut batch.body
+        {
+            let before = if builder.is_empty() { 0 } else { builder.len() };
+            builder.append(&parts);
+            let grown = builder.len() - before;
+            batch.reserved += grown;
+            batch.tokens.push(record.token);
+            partition.size_hint = partition.size_hint.max(builder.len());
+            self.used += grown;
+        }
+        self.list(at);
+        Append::Done(wake)
+    }
+
+    /// Makes sure that the partition's leader sees its work.
+    pub(super) fn list(&mut self, at: usize) {
+        let partition = &mut self.partitions[at];
+        if !partition.listed && !partition.queue.is_empty() {
+            partition.listed = true;
+            self.targets.entry(partition.leader).or_default().active.push_back(at);
+        }
+    }
+
+    /// What the sender of `node` is to do now.
+    pub(super) fn turn(&self, node: i32, now: Instant) -> Turn {
+        let Some(target) = self.targets.get(&node) else { return Turn::Wait(None) };
+        if target.in_flight >= self.settings.max_in_flight || (self.settings.idempotence && self.producer.is_none()) {
+            return Turn::Wait(None);
+        }
+        if let Some(until) = target.throttled_until.filter(|until| *until > now) {
+            return Turn::Wait(Some(until));
+        }
+        let urgency = self.urgency();
+        let mut next: Option<Instant> = None;
+        for at in &target.active {
+            match self.partitions[*at].readiness(node, now, &urgency) {
+                Readiness::Ready => return Turn::Send,
+                Readiness::At(at) | Readiness::Backoff(at) => next = Some(next.map_or(at, |n| n.min(at))),
+                Readiness::Blocked => {}
+            }
+        }
+        Turn::Wait(next)
+    }
+
+    /// Takes what goes to `node` in one request: at most one batch a partition, at most `max.request.size` in all. When one
+    /// partition is due, the others' batches go along.
+    pub(super) fn drain(&mut self, node: i32, now: Instant) -> Vec<Outgoing> {
+        let urgency = self.urgency();
+        let mut taken = Vec::new();
+        let mut total = 0;
+        let turns = self.targets.get(&node).map_or(0, |t| t.active.len());
+        for _ in 0..turns {
+            let Some(at) = self.targets.get_mut(&node).and_then(|t| t.active.pop_front()) else { break };
+            if matches!(self.partitions[at].readiness(node, now, &urgency), Readiness::Ready | Readiness::At(_)) {
+                let size = self.partitions[at].queue.front().map_or(0, Batch::len);
+                if !taken.is_empty() && total + size > self.settings.max_request_size {
+                    if let Some(target) = self.targets.get_mut(&node) {
+                        target.active.push_front(at);
+                    }
+                    break;
+                }
+                if let Some(batch) = self.take(at, node) {
+                    total += size;
+                    taken.push(Outgoing { partition: at, batch });
+                }
+            }
+            let keep = !self.partitions[at].queue.is_empty();
+            self.partitions[at].listed = keep;
+            if keep && let Some(target) = self.targets.get_mut(&node) {
+                target.active.push_back(at);
+            }
+        }
+        if !taken.is_empty() {
+            self.targets.entry(node).or_default().in_flight += 1;
+        }
+        taken
+    }
+
+    fn take(&mut self, at: usize, node: i32) -> Option<Batch> {
+        if self.partitions[at].bump && !self.raise_epoch(at) {
+            return None;
+        }
+        let partition = &mut self.partitions[at];
+        let mut batch = partition.queue.pop_front()?;
+        partition.in_flight += 1;
+        partition.in_flight_node = node;
+        batch.attempts += 1;
+        if batch.state.is_none() {
+            batch.state = Some(match self.producer.filter(|_| self.settings.idempotence) {
+                None => ProducerState::NONE,
+                Some(current) => {
+                    let producer = *partition.producer.get_or_insert(current);
+                    partition.take_sequences(producer, batch.tokens.len() as i32)
+                }
+            });
+        }
+        Some(batch)
+    }
+
+    /// A new epoch for a partition whose numbering has a hole. `false` when a new producer id is needed first.
+    fn raise_epoch(&mut self, at: usize) -> bool {
+        let Some((id, epoch)) = self.producer else { return !self.settings.idempotence };
+        let Some(epoch) = epoch.checked_add(1) else {
+            self.producer = None;
+            return false;
+        };
+        self.producer = Some((id, epoch));
+        self.partitions[at].restart_sequences((id, epoch));
+        true
+    }
+
+    /// Takes over what the cluster says about topics; gives the brokers that lead something and the topics refused for good.
+    pub(super) fn apply(&mut self, metadata: &ClusterMetadata) -> Vec<(Arc<str>, i16)> {
+        let mut refused = Vec::new();
+        let mut moved = false;
+        for found in &metadata.topics {
+            let name: Arc<str> = found.name.as_str().into();
+            if !matches!(found.error_code, 0 | codes::LEADER_NOT_AVAILABLE) {
+                if !crate::error::is_retriable(found.error_code) {
+                    refused.push((name, found.error_code));
+                }
+                continue;
+            }
+            if found.leaders.is_empty() {
+                continue;
+            }
+            let topic = self.topics.entry(name.clone()).or_insert_with(|| Topic {
+                partitions: Vec::new(),
+                sticky: usize::MAX,
+                sticky_bytes: 0,
+            });
+            for (index, leader) in found.leaders.iter().enumerate() {
+                if index >= topic.partitions.len() {
+                    topic.partitions.push(self.partitions.len());
+                    self.partitions.push(Partition::new(name.clone(), index as i32));
+                }
+                let partition = &mut self.partitions[topic.partitions[index]];
+                moved |= partition.leader != *leader;
+                partition.leader = *leader;
+            }
+        }
+        if moved {
+            self.relist();
+        }
+        refused
+    }
+
+    fn relist(&mut self) {
+        for target in self.targets.values_mut() {
+            target.active.clear();
+        }
+        for at in 0..self.partitions.len() {
+            self.partitions[at].listed = false;
+            self.targets.entry(self.partitions[at].leader).or_default();
+            self.list(at);
+        }
+    }
+
+    /// Whether some batch waits for a leader.
+    pub(super) fn leaderless_work(&self) -> bool {
+        self.targets.get(&-1).is_some_and(|t| !t.active.is_empty())
+    }
+
+    /// Brokers that have or had something to do.
+    pub(super) fn nodes(&self) -> Vec<i32> {
+        self.targets.keys().copied().filter(|n| *n >= 0).collect()
+    }
+}

@@ -1,0 +1,221 @@
+//! What becomes of a batch after it was sent: delivered, sent again, split, or failed.
+//!
+//! The classification follows Java's `Sender.completeBatch` and `TransactionManager.canRetry` for an idempotent producer
+//! outside transactions. Pure state; not here: IO.
+
+use super::Delivery;
+use super::accumulator::{Accumulator, Outgoing};
+use super::batch::{Batch, Body, add_sequence};
+use crate::client::backoff;
+use crate::error::{KafkaError, ProduceError, code_name, codes, is_retriable};
+use crate::record_batch::{BatchBuilder, DecodedRecord, Header, RecordParts, decode_next};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A broker's answer about one batch.
+#[derive(Debug, Clone)]
+pub(super) enum Answer {
+    /// It is in the log at this offset.
+    Stored(i64),
+    /// It is not, or the broker cannot say.
+    Refused { code: i16, detail: Option<String> },
+    /// No answer came.
+    Lost(KafkaError),
+}
+
+/// A batch may unfold to this much when it has to be taken apart again.
+const SPLIT_LIMIT: usize = 1 << 30;
+
+/// How long to wait before trying again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RetryPace {
+    pub base: Duration,
+    pub most: Duration,
+}
+
+impl Accumulator {
+    /// Books the answer for one batch; gives what to tell the caller, if it is settled.
+    pub(super) fn settle(&mut self, sent: Outgoing, answer: Answer, pace: RetryPace, now: Instant) -> Option<Delivery> {
+        let Outgoing { partition, mut batch } = sent;
+        self.partitions[partition].in_flight -= 1;
+        let (code, detail, lost) = match answer {
+            Answer::Stored(offset) => return Some(self.finish(partition, batch, Ok(offset))),
+            // The broker had it already: an answer was lost on the way.
+            Answer::Refused { code: codes::DUPLICATE_SEQUENCE_NUMBER, .. } => {
+                return Some(self.finish(partition, batch, Ok(-1)));
+            }
+            Answer::Refused { code, detail } => (code, detail, None),
+            Answer::Lost(error) => (0, None, Some(error)),
+        };
+        if matches!(code, codes::MESSAGE_TOO_LARGE | codes::RECORD_LIST_TOO_LARGE) {
+            return self.too_large_for_broker(partition, batch);
+        }
+        batch.last_error = Some(match (&lost, &detail) {
+            (Some(error), _) => error.to_string(),
+            (None, Some(detail)) => format!("{}: {detail}", code_name(code)),
+            (None, None) => code_name(code),
+        });
+        let again = match &lost {
+            Some(error) => error.is_retriable(),
+            None => self.worth_another_try(partition, code),
+        };
+        if !again || batch.attempts > self.settings.retries {
+            let topic = self.partitions[partition].topic.clone();
+            let index = self.partitions[partition].index;
+            let error = match lost {
+                Some(error) => error.into(),
+                None => ProduceError::Broker { topic, partition: index, code, name: code_name(code), detail },
+            };
+            return Some(self.fail(partition, batch, error));
+        }
+        if now.saturating_duration_since(batch.created) >= self.settings.delivery_timeout {
+            return Some(self.expire(partition, batch));
+        }
+        batch.retry_at = Some(now + backoff(pace.base, pace.most, batch.attempts));
+        self.partitions[partition].requeue(batch);
+        self.list(partition);
+        None
+    }
+
+    fn worth_another_try(&mut self, at: usize, code: i16) -> bool {
+        let idempotent = self.settings.idempotence;
+        let partition = &mut self.partitions[at];
+        match code {
+            // While batches before it are outstanding it only came too early.
+            codes::OUT_OF_ORDER_SEQUENCE_NUMBER if idempotent => {
+                let early = partition.in_flight > 0 || partition.queue.front().is_some_and(|b| b.attempts > 0);
+                partition.bump |= !early;
+                true
+            }
+            codes::UNKNOWN_PRODUCER_ID | codes::INVALID_PRODUCER_EPOCH if idempotent => {
+                partition.bump = true;
+                true
+            }
+            _ => is_retriable(code),
+        }
+    }
+
+    /// Takes a batch off the books.
+    fn finish(&mut self, at: usize, batch: Batch, result: Result<i64, ProduceError>) -> Delivery {
+        self.used = self.used.saturating_sub(batch.reserved);
+        self.incomplete.remove(&batch.id);
+        self.list(at);
+        let partition = &self.partitions[at];
+        Delivery { topic: partition.topic.clone(), partition: partition.index, tokens: batch.tokens, result }
+    }
+
+    /// Gives a batch up. Its sequence numbers are lost with it, so the partition goes on under a new epoch.
+    pub(super) fn fail(&mut self, at: usize, batch: Batch, error: ProduceError) -> Delivery {
+        if batch.state.is_some() {
+            self.partitions[at].bump = self.settings.idempotence;
+        }
+        self.finish(at, batch, Err(error))
+    }
+
+    fn expire(&mut self, at: usize, batch: Batch) -> Delivery {
+        let partition = &self.partitions[at];
+        let error = ProduceError::DeliveryTimeout {
+            topic: partition.topic.clone(),
+            partition: partition.index,
+            millis: self.settings.delivery_timeout.as_millis() as u64,
+            last: batch.last_error.clone().unwrap_or_else(|| "none, it was never sent: no broker to send it to".into()),
+        };
+        self.fail(at, batch, error)
+    }
+
+    /// Fails what has waited longer than `delivery.timeout.ms`.
+    pub(super) fn expire_waiting(&mut self, now: Instant) -> Vec<Delivery> {
+        let limit = self.settings.delivery_timeout;
+        let mut failed = Vec::new();
+        for at in 0..self.partitions.len() {
+            while self.partitions[at].queue.front().is_some_and(|b| now.saturating_duration_since(b.created) >= limit) {
+                let Some(batch) = self.partitions[at].queue.pop_front() else { break };
+                failed.push(self.expire(at, batch));
+            }
+        }
+        failed
+    }
+
+    /// Fails everything that waits and that `which` accepts.
+    pub(super) fn fail_waiting(&mut self, which: impl Fn(&Arc<str>, i32) -> bool, error: &ProduceError) -> Vec<Delivery> {
+        let mut failed = Vec::new();
+        for at in 0..self.partitions.len() {
+            if which(&self.partitions[at].topic, self.partitions[at].leader) {
+                while let Some(batch) = self.partitions[at].queue.pop_front() {
+                    failed.push(self.fail(at, batch, error.clone()));
+                }
+            }
+        }
+        failed
+    }
+
+    fn too_large_for_broker(&mut self, at: usize, batch: Batch) -> Option<Delivery> {
+        let Body::Sealed(bytes) = &batch.body else { return None };
+        let records = match decode_next(&mut bytes.clone(), SPLIT_LIMIT) {
+            Ok(Some(decoded)) => decoded.records,
+            _ => Vec::new(),
+        };
+        if records.len() > 1 {
+            self.split(at, batch, &records);
+            return None;
+        }
+        let partition = &self.partitions[at];
+        let record = records.first();
+        let error = ProduceError::RecordTooLarge {
+            topic: partition.topic.clone(),
+            key: record.and_then(|r| r.key.as_deref().map(Bytes::copy_from_slice)),
+            size: record.map_or(batch.len(), |r| with_parts(r, |p| p.size_upper_bound())),
+            limit: None,
+            setting: "the broker's message.max.bytes (or the topic's max.message.bytes)",
+        };
+        Some(self.fail(at, batch, error))
+    }
+
+    /// Sends a batch in two halves, which keep its sequence numbers (`ProducerBatch.split`).
+    fn split(&mut self, at: usize, batch: Batch, records: &[DecodedRecord]) {
+        let middle = records.len() / 2;
+        let span = (batch.span / 2).max(1);
+        let ids = [batch.id, batch.id + span];
+        for (id, range) in ids.into_iter().zip([0..middle, middle..records.len()]) {
+            let mut builder = BatchBuilder::with_capacity(batch.len() / 2);
+            for record in &records[range.clone()] {
+                with_parts(record, |parts| builder.append(&parts));
+            }
+            let first = range.start == 0;
+            let state = batch.state.map(|mut state| {
+                if state.base_sequence >= 0 {
+                    state.base_sequence = add_sequence(state.base_sequence, range.start as i32);
+                }
+                state
+            });
+            self.incomplete.insert(id);
+            self.partitions[at].requeue(Batch {
+                id,
+                span,
+                body: Body::Open(builder),
+                tokens: batch.tokens.get(range).map(<[u64]>::to_vec).unwrap_or_default(),
+                created: batch.created,
+                attempts: batch.attempts,
+                retry_at: None,
+                reserved: if first { batch.reserved } else { 0 },
+                state,
+                rewrite: false,
+                last_error: None,
+            });
+        }
+        self.list(at);
+    }
+}
+
+fn with_parts<T>(record: &DecodedRecord, then: impl FnOnce(RecordParts<'_>) -> T) -> T {
+    let headers: Vec<Header> =
+        record.headers.iter().map(|(name, value)| (String::from_utf8_lossy(name).into(), value.clone())).collect();
+    then(RecordParts {
+        key: record.key.as_deref(),
+        value: record.value.as_deref(),
+        headers: &headers,
+        timestamp: record.timestamp,
+    })
+}
