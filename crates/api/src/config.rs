@@ -190,6 +190,16 @@ impl ConfigKey {
         self
     }
 
+    /// Options to look at again when this one changes, as definitions list them.
+    pub fn dependents(&self) -> &'static [&'static str] {
+        let Validator::Rules(rules) = self.validator else { return &[] };
+        let named = rules.iter().find_map(|rule| match rule {
+            Rule::Dependents(names) => Some(*names),
+            _ => None,
+        });
+        named.unwrap_or_default()
+    }
+
     /// Honours it without listing it.
     #[must_use]
     pub const fn unlisted(mut self) -> Self {
@@ -209,6 +219,8 @@ pub struct ConfigValue {
     pub recommended: Vec<String>,
     /// what is wrong with it
     pub errors: Vec<String>,
+    /// not to be shown in a form: Connect's `visible` is false
+    pub hidden: bool,
 }
 
 /// A list of options. `prefixes` are families whose members cannot be listed (`database.`, `producer.override.`).
@@ -288,7 +300,7 @@ impl ConfigKey {
             _ => Vec::new(),
         };
         let value = if errors.is_empty() { shown.map(str::to_owned) } else { None };
-        ConfigValue { name: self.name.to_owned(), value, recommended, errors }
+        ConfigValue { name: self.name.to_owned(), value, recommended, errors, hidden: false }
     }
 
     /// Kafka's own wording (`ConfigDef.parseType`).

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rowtide_api::{Error, OffsetMap, Result, SourcePartition, TaskContext, ToOffset};
 use rowtide_cdc::database::{Control, Database, Opened, Resume};
-use rowtide_cdc::envelope::Emitter;
+use rowtide_cdc::envelope::{Emitter, SourceKind};
 use rowtide_cdc::filters::TableFilters;
 use rowtide_cdc::naming::TopicNaming;
 use rowtide_cdc::settings::Settings;
@@ -26,6 +26,15 @@ use crate::slot::SlotState;
 use crate::source_block::SourceBlock;
 use crate::types::{PgTypes, TypeOptions, TypeRegistry};
 use crate::{catalog, publication, session, slot};
+
+const KIND: SourceKind = SourceKind { name: "postgresql", position_in_transaction_id: true };
+
+/// Tables that PostgreSQL and its extensions bring along.
+fn is_builtin(table: &TableId) -> bool {
+    let schema = table.schema.as_deref().unwrap_or_default();
+    let system = ["pg_catalog", "information_schema"].iter().any(|name| schema.eq_ignore_ascii_case(name));
+    system || schema.starts_with("pg_temp") || table.table.eq_ignore_ascii_case("spatial_ref_sys")
+}
 
 /// An open PostgreSQL database.
 pub struct Postgres {
@@ -65,17 +74,18 @@ impl Database for Postgres {
         let block = SourceBlock::new(&config.prefix, &config.connect.dbname);
         let naming = TopicNaming::read(&options)?;
         let shaper = TableShaper::read(&options, block.schema().clone())?;
-        let emitter = Emitter::read(&options, context, block.schema().clone())?;
         let mut partition = OffsetMap::default();
         partition.set("server", config.prefix.as_str());
+        let partition = Arc::new(SourcePartition { index: 0, map: partition });
+        let emitter = Emitter::read(&options, context, KIND, partition.clone(), block.schema().clone())?;
         Ok(Opened {
-            partition: Arc::new(SourcePartition { index: 0, map: partition }),
+            partition,
             emitter,
             heartbeat_topic: naming.heartbeat(),
             server_name: config.prefix.as_str().into(),
             settings,
             database: Self {
-                filters: TableFilters::read(&options)?,
+                filters: TableFilters::read(&options)?.ignoring(is_builtin, &options),
                 config,
                 sql,
                 replication: Some(replication),

@@ -364,7 +364,7 @@ mod tests {
             "order_in_group": key.order,
             "width": format!("{:?}", key.width).to_uppercase(),
             "display_name": key.display_name,
-            "dependents": [],
+            "dependents": key.dependents(),
         })
     }
 
@@ -407,7 +407,7 @@ mod tests {
                         "value": value.value,
                         "recommended_values": value.recommended,
                         "errors": value.errors,
-                        "visible": true,
+                        "visible": !value.hidden,
                     })
                 });
                 assert_eq!(ours.unwrap_or_default(), theirs["value"], "{name}: {}", key.name);

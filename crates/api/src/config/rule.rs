@@ -31,6 +31,10 @@ pub enum Rule {
     ListOfRegex,
     /// a comma-separated list of `k=v`
     ListOfPairs,
+    /// checks nothing: names the options to look at again when this one changes
+    Dependents(&'static [&'static str]),
+    /// checks nothing: a form does not show the option
+    Hidden,
     /// a check of its own over value and whole configuration, which appends the reasons why it is wrong
     Check(fn(Option<&str>, &Props, &mut Vec<String>)),
 }
@@ -50,7 +54,8 @@ pub(super) fn validate(key: &ConfigKey, rules: &[Rule], props: &Props) -> Config
         }
     }
     let errors = reasons.into_iter().map(|reason| format!("The '{}' value is invalid: {reason}", key.name)).collect();
-    ConfigValue { name: key.name.to_owned(), value: None, recommended, errors }
+    let hidden = rules.iter().any(|rule| matches!(rule, Rule::Hidden));
+    ConfigValue { name: key.name.to_owned(), value: None, recommended, errors, hidden }
 }
 
 fn mistyped(kind: ConfigType, text: &str) -> Option<&'static str> {
@@ -101,7 +106,7 @@ impl Rule {
             _ => Some(reason.to_owned()),
         };
         match self {
-            Rule::Required | Rule::Check(_) => None,
+            Rule::Required | Rule::Check(_) | Rule::Dependents(_) | Rule::Hidden => None,
             Rule::OneOf(words) => {
                 let found = words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()));
                 (!found).then(|| format!("Value must be one of {}", words.join(", ")))

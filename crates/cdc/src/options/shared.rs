@@ -2,8 +2,8 @@
 
 use rowtide_api::Importance::{High, Low, Medium};
 use rowtide_api::Rule::{
-    AtLeast, Boolean, Check, Integer, ListOfPairs, ListOfRegex, NonNegativeInteger, NonNegativeLong, OneOf, PositiveInteger,
-    PositiveLong,
+    AtLeast, Boolean, Check, Dependents, Hidden, Integer, ListOfPairs, ListOfRegex, NonNegativeInteger, NonNegativeLong, OneOf,
+    PositiveInteger, PositiveLong,
 };
 use rowtide_api::Width;
 use rowtide_api::config::ConfigKey;
@@ -159,11 +159,11 @@ pub const RELATIONAL_EVENTS: &[ConfigKey] = &[
         .doc("Ignore the system tables of the database regardless of the lists."),
     list("schema.include.list", High, "Include Schemas")
         .width(Width::Long)
-        .rules(&[ListOfRegex])
+        .rules(&[ListOfRegex, Dependents(&["table.include.list"])])
         .doc("Regular expressions of schemas. Exclusive with schema.exclude.list."),
     list("schema.exclude.list", Medium, "Exclude Schemas")
         .width(Width::Long)
-        .rules(&[ListOfRegex, Check(schemas_excluded)])
+        .rules(&[ListOfRegex, Check(schemas_excluded), Hidden])
         .doc("Regular expressions of schemas not captured (system schemas always excluded)."),
     string("message.key.columns", Medium, "Columns PK mapping")
         .width(Width::Long)
