@@ -195,7 +195,6 @@ pub(crate) fn is_retriable(code: i16) -> bool {
 
 /// Error codes that this crate decides by; the protocol guide's names.
 pub(crate) mod codes {
-    pub const OFFSET_OUT_OF_RANGE: i16 = 1;
     pub const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
     pub const LEADER_NOT_AVAILABLE: i16 = 5;
     pub const NOT_LEADER_OR_FOLLOWER: i16 = 6;

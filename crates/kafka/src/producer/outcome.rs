@@ -61,7 +61,7 @@ impl Accumulator {
             Some(error) => error.is_retriable(),
             None => self.worth_another_try(partition, code),
         };
-        if !again || batch.attempts > self.settings.retries {
+        if !again || batch.attempts > self.settings.retries || self.fatal.is_some() {
             let topic = self.partitions[partition].topic.clone();
             let index = self.partitions[partition].index;
             let error = match lost {
