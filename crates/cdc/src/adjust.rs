@@ -117,6 +117,10 @@ mod tests {
         assert_eq!(adjusted(Mode::Avro, true, "a.b-c"), "a_b_c");
         assert_eq!(adjusted(Mode::Avro, true, "1st"), "_1st");
         assert_eq!(adjusted(Mode::AvroUnicode, false, "my_s.tä"), "my_u005fs.t_u00e4");
+        // recorded from Debezium 3.6.1.Final: an escape is escaped again
+        assert_eq!(adjusted(Mode::AvroUnicode, false, "p.s_u0020t.T.Key"), "p.s_u005fu0020t.T.Key");
+        assert_eq!(adjusted(Mode::AvroUnicode, true, "1a-b"), "_u0031a_u002db");
+        assert_eq!(adjusted(Mode::Avro, true, "1a-b"), "_1a_b");
         assert_eq!(adjusted(Mode::AvroUnicode, true, "1.a"), "_u0031_u002ea");
         assert_eq!(adjusted(Mode::AvroUnicode, true, "😀"), "_ud83d_ude00");
     }

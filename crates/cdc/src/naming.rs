@@ -267,6 +267,8 @@ mod tests {
         let naming =
             naming(&[("topic.prefix", "pg"), ("topic.naming.strategy", "io.debezium.schema.SchemaUnicodeTopicNamingStrategy")]);
         assert_eq!(&*naming.data(&TableId::in_schema("s", "a_bäc€")), "pg.s.a_u005fb_u00e4c_u20ac");
+        // recorded from Debezium 3.6.1.Final
+        assert_eq!(&*naming.data(&TableId::in_schema("s t", "Tä_1")), "pg.s_u0020t.T_u00e4_u005f1");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use rowtide_api::Rule::{
 };
 use rowtide_api::config::ConfigKey;
 use rowtide_api::{ConfigDef, ConfigType, JavaRegex, Props, Width};
-use rowtide_cdc::options::checks::{exclusive, hostname, no_custom, refuse_other, skipped_operations, topic_name};
+use rowtide_cdc::options::checks::{hostname, no_custom, refuse_other, skipped_operations, topic_name};
 use rowtide_cdc::options::{
     COMMON_CONNECTOR, COMMON_EVENTS, RELATIONAL_CONNECTOR, RELATIONAL_EVENTS, UNLISTED, assemble, boolean, class, int, list,
     long, password, string,
@@ -34,7 +34,7 @@ pub fn postgres_config_def() -> &'static ConfigDef {
 /// Group `Postgres`.
 const POSTGRES: &[ConfigKey] = &[
     string("topic.prefix", High, "Topic prefix")
-        .rules(&[Check(topic_name), Required])
+        .rules(&[Required, Check(topic_name)])
         .doc("Logical name of the source: first part of the names of its topics and schemas, unique for each connector."),
     string("database.hostname", High, "Hostname").rules(&[Check(hostname), Required]).doc("Host of the database server."),
     int("database.port", High, "Port").width(Width::Short).default_value("5432").rules(&[Integer]).doc("Port."),
@@ -274,7 +274,10 @@ fn replica_identities(value: Option<&str>, _props: &Props, out: &mut Vec<String>
 }
 
 fn message_prefixes(value: Option<&str>, props: &Props, out: &mut Vec<String>) {
-    exclusive(value, "message.prefix.include.list", props, out);
+    // the original names the option by another name than its own here
+    if value.is_some() && props.get("message.prefix.include.list").is_some() {
+        out.push("\"logical_decoding_message.prefix.include.list\" is already specified".to_owned());
+    }
 }
 
 fn ssl_factory(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
@@ -461,7 +464,10 @@ mod tests {
         ] {
             assert_eq!(errors(&entries), [expected], "{entries:?}");
         }
-        assert!(errors(&[("table.include.list", "a(")])[0].contains("A comma-separated list of valid regular expressions is expected"));
+        assert!(
+            errors(&[("table.include.list", "a(")])[0]
+                .contains("A comma-separated list of valid regular expressions is expected")
+        );
         assert!(errors(&[("snapshot.mode", "custom")])[0].contains("use one of always, initial"));
         assert!(errors(&[("replica.identity.autoset.values", "a.b:SOME")])[0].starts_with("The 'replica.identity"));
         assert_eq!(errors(&[("replica.identity.autoset.values", "a.b:FULL,c.*:INDEX i")]), [""; 0]);

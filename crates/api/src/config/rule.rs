@@ -25,8 +25,6 @@ pub enum Rule {
     PositiveLong,
     /// a whole number of 64 bits, at least 0
     NonNegativeLong,
-    /// a number of at least this
-    AtLeast(i64),
     /// a comma-separated list of regular expressions
     ListOfRegex,
     /// a comma-separated list of `k=v`
@@ -117,10 +115,9 @@ impl Rule {
             Rule::NonNegativeInteger => least(int(), 0, "An non-negative integer is expected"),
             Rule::PositiveLong => least(long(), 1, "A positive, non-zero long value is expected"),
             Rule::NonNegativeLong => least(long(), 0, "A non-negative long value is expected"),
-            Rule::AtLeast(bound) => least(Some(long()?), *bound, &format!("Value must be at least {bound}")),
             Rule::ListOfRegex => {
                 let wrong = regex_list(text).err()?;
-                Some(format!("A comma-separated list of valid regular expressions is expected, but {wrong}"))
+                Some(format!("A comma-separated list of valid regular expressions is expected, but {}", wrong.message()))
             }
             Rule::ListOfPairs => {
                 let pair = |item: &str| item.split_once('=').is_some_and(|(_, value)| !value.is_empty() && !value.contains('='));

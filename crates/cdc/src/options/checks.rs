@@ -54,7 +54,7 @@ pub fn skipped_operations(value: Option<&str>, _props: &Props, out: &mut Vec<Str
 }
 
 /// A list that must not stand beside another: the reason, when both are given.
-pub fn exclusive(excluded: Option<&str>, include: &str, props: &Props, out: &mut Vec<String>) {
+fn exclusive(excluded: Option<&str>, include: &str, props: &Props, out: &mut Vec<String>) {
     if excluded.is_some() && props.get(include).is_some() {
         out.push(format!("\"{include}\" is already specified"));
     }
@@ -99,6 +99,14 @@ pub fn message_key_columns(value: Option<&str>, _props: &Props, out: &mut Vec<St
 pub fn one_signal_table(value: Option<&str>, props: &Props, out: &mut Vec<String>) {
     if props.get("connector.class").is_some() && value.is_some_and(|text| text.contains(',')) {
         out.push("For single task connector only one signal data collection is permitted.".to_owned());
+    }
+}
+
+/// `notification.sink.topic.name`
+pub fn notification_topic(value: Option<&str>, props: &Props, out: &mut Vec<String>) {
+    let channels = props.get("notification.enabled.channels").unwrap_or_default();
+    if value.is_none() && channels.split(',').any(|channel| channel.trim() == "sink") {
+        out.push("Notification topic name must be provided when kafka notification channel is enabled".to_owned());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rowtide_api::Importance::{High, Low, Medium};
 use rowtide_api::Rule::{
-    AtLeast, Boolean, Check, Dependents, Hidden, Integer, ListOfPairs, ListOfRegex, NonNegativeInteger, NonNegativeLong, OneOf,
+    Boolean, Check, Dependents, Hidden, Integer, ListOfPairs, ListOfRegex, NonNegativeInteger, NonNegativeLong, OneOf,
     PositiveInteger, PositiveLong,
 };
 use rowtide_api::Width;
@@ -35,7 +35,7 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
     boolean("snapshot.mode.configuration.based.snapshot.on.data.error", Medium, "Snapshot mode property based snapshot on data error").default_value("false").doc("For configuration_based: re-take data when the stored position is no longer in the log."),
     long("retriable.restart.connector.wait.ms", Low, "Retriable restart wait (ms)").default_value("10000").rules(&[PositiveLong]).doc("Pause before a task is restarted after an error that may pass."),
     int("query.fetch.size", Medium, "Query fetch size").default_value("0").rules(&[NonNegativeInteger]).doc("Rows that other queries fetch at a time; 0: all."),
-    int("errors.max.retries", Low, "The maximum number of retries").default_value("-1").rules(&[Integer, AtLeast(-1)]).doc("How often an error that may pass restarts the task; -1: without end."),
+    int("errors.max.retries", Low, "The maximum number of retries").default_value("-1").rules(&[Integer]).doc("How often an error that may pass restarts the task; -1: without end."),
     string("incremental.snapshot.watermarking.strategy", Low, "Incremental snapshot watermarking strategy").default_value("INSERT_INSERT").rules(&[OneOf(&["insert_delete", "insert_insert"])]).doc("How an incremental snapshot marks its windows in the signal table."),
     boolean("internal.log.position.check.enable", Medium, "Enable/Disable log position check").default_value("true").doc("On start verify the stored position is still available in the server log."),
     boolean("internal.advanced.metrics.enable", Medium, "Enable/Disable advance metrics").default_value("false").doc("Further metrics of streaming."),
@@ -124,6 +124,7 @@ pub const COMMON_EVENTS: &[ConfigKey] = &[
         .doc("Channels through which notifications go."),
     string("notification.sink.topic.name", High, "Notification topic name")
         .width(Width::Long)
+        .rules(&[Check(notification_topic)])
         .doc("Topic of the sink notification channel."),
     class("transaction.metadata.factory", Low, "Factory class to create transaction context & transaction struct maker classes")
         .default_value("io.debezium.pipeline.txmetadata.DefaultTransactionMetadataFactory")
