@@ -33,7 +33,7 @@ pub struct SystemIdentification {
 pub enum SnapshotAction {
     /// other sessions may use it, until this connection sends its next command
     Export,
-    /// the transaction that is open on this connection uses it
+    /// the transaction that is open on this connection uses it: it must be READ ONLY, REPEATABLE READ and just begun
     Use,
     /// nobody does
     #[default]
