@@ -99,7 +99,7 @@ const POSTGRES: &[ConfigKey] = &[
     string("database.sslfactory", Medium, "SSL Root Certificate")
         .width(Width::Long)
         .rules(&[Check(ssl_factory)])
-        .doc("org.postgresql.ssl.NonValidatingFactory turns verification off; other factories are Java classes and not offered."),
+        .doc("org.postgresql.ssl.NonValidatingFactory turns verification off; no other factory is offered."),
     int("status.update.interval.ms", Medium, "Status update interval (ms)")
         .width(Width::Short)
         .default_value("10000")

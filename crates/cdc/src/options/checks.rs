@@ -5,11 +5,10 @@ use rowtide_api::Props;
 
 use crate::naming;
 
-/// The strategies that are built in, in `io.debezium.schema`.
-const JAVA_DEFAULTS: [&str; 2] = [
-    "io.debezium.relational.ConcurrentMapTableMappingStorage",
-    "io.debezium.pipeline.txmetadata.DefaultTransactionMetadataFactory",
-];
+/// The class that holds tables and schemas in memory.
+const TABLE_STORAGE: &str = "io.debezium.relational.ConcurrentMapTableMappingStorage";
+/// The class of the usual transaction metadata.
+const TRANSACTION_FACTORY: &str = "io.debezium.pipeline.txmetadata.DefaultTransactionMetadataFactory";
 
 /// `topic.prefix`, `topic.delimiter` and the other parts of topic names.
 pub fn topic_name(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
@@ -144,12 +143,12 @@ pub fn no_post_processors(value: Option<&str>, _props: &Props, out: &mut Vec<Str
 
 /// `memory.management.schemas.class`, `memory.management.tables.class`
 pub fn no_table_storage(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
-    refuse_other(value, JAVA_DEFAULTS[0], "schemas are held in memory", out);
+    refuse_other(value, TABLE_STORAGE, "schemas are held in memory", out);
 }
 
 /// `transaction.metadata.factory`
 pub fn no_transaction_factory(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
-    refuse_other(value, JAVA_DEFAULTS[1], "the built-in transaction metadata is offered", out);
+    refuse_other(value, TRANSACTION_FACTORY, "the built-in transaction metadata is offered", out);
 }
 
 /// `queue.provider.type`

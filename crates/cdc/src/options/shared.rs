@@ -11,48 +11,187 @@ use rowtide_api::config::ConfigKey;
 use super::checks::*;
 use super::{boolean, class, int, list, long, string};
 
+/// Names of options that hold secrets, as the original lists them.
+const SECRET_NAMES: &str = concat!(
+    ".*secret$|.*password$|.*sasl\\.jaas\\.config$|.*basic\\.auth\\.user\\.info",
+    "|.*registry\\.auth\\.client-secret|.*credentials\\.json$|.*connectionstring$|.*connection\\.string$",
+);
+
 /// Group `Connector`, of every database.
 pub const COMMON_CONNECTOR: &[ConfigKey] = &[
-    string("event.processing.failure.handling.mode", Medium, "Event deserialization failure handling").width(Width::Short).default_value("fail").rules(&[OneOf(&["warn", "fail", "ignore", "skip"])]).doc("What to do when an event cannot be processed: stop, skip with a warning, skip silently."),
-    int("max.batch.size", Medium, "Change event batch size").width(Width::Short).default_value("2048").rules(&[PositiveInteger]).doc("Most records that one batch holds."),
-    int("max.queue.size", Medium, "Change event buffer size").width(Width::Short).default_value("8192").rules(&[Check(queue_size)]).doc("Most records that wait between source and sink; more than max.batch.size."),
-    long("poll.interval.ms", Medium, "Poll interval (ms)").width(Width::Short).default_value("500").rules(&[PositiveInteger]).doc("How long a poll waits for records."),
-    long("max.queue.size.in.bytes", Medium, "Change event buffer size in bytes").width(Width::Long).default_value("0").rules(&[NonNegativeLong]).doc("Most bytes that wait between source and sink; 0: no bound of the user's."),
-    boolean("provide.transaction.metadata", Low, "Store transaction metadata information in a dedicated topic.").width(Width::Short).default_value("false").doc("Emit BEGIN/END records on the transaction topic and fill the envelope transaction block."),
-    long("snapshot.delay.ms", Low, "Snapshot Delay (milliseconds)").default_value("0").rules(&[NonNegativeLong]).doc("Wait before starting the snapshot."),
-    long("streaming.delay.ms", Low, "Streaming Delay (milliseconds)").default_value("0").rules(&[NonNegativeLong]).doc("Wait after snapshot completion before streaming starts."),
-    list("snapshot.include.collection.list", Medium, "Snapshot mode include data collection").width(Width::Long).rules(&[ListOfRegex]).doc("Regular expressions of captured tables whose rows a snapshot reads; default = all captured tables."),
-    int("snapshot.fetch.size", Medium, "Snapshot fetch size").rules(&[NonNegativeInteger]).doc("Rows that a snapshot fetches at a time."),
-    int("snapshot.max.threads", Medium, "Snapshot maximum threads").width(Width::Short).default_value("1").rules(&[PositiveInteger]).doc("Connections that read a snapshot in parallel."),
-    int("snapshot.max.threads.multiplier", Medium, "Snapshot maximum thread multiplier").width(Width::Short).default_value("1").rules(&[PositiveInteger]).doc("Chunks per table = threads x multiplier. Per-table override: snapshot.max.threads.multiplier.<fully.qualified.table>."),
-    boolean("legacy.snapshot.max.threads", Low, "Enforces using a single thread per table regardless of table size").width(Width::Short).default_value("false").doc("Reads each table whole on one of the connections."),
-    boolean("internal.legacy.snapshot.max.threads", Low, "Enforces using a single thread per table regardless of table size").width(Width::Short).default_value("false").alias().doc("Deprecated name of legacy.snapshot.max.threads."),
-    string("snapshot.mode.custom.name", Medium, "Snapshot Mode Custom Name").doc("Name of a custom snapshotter; a Java class, not offered."),
-    boolean("snapshot.mode.configuration.based.snapshot.data", Medium, "Snapshot mode property based snapshot data").default_value("false").doc("For snapshot.mode=configuration_based: take data."),
-    boolean("snapshot.mode.configuration.based.snapshot.schema", Medium, "Snapshot mode property based snapshot schema").default_value("false").doc("For configuration_based: take schema."),
-    boolean("snapshot.mode.configuration.based.start.stream", Medium, "Snapshot mode property based start stream").default_value("false").doc("For configuration_based: stream afterwards."),
-    boolean("snapshot.mode.configuration.based.snapshot.on.schema.error", Medium, "Snapshot mode property based snapshot on schema error").default_value("false").doc("For configuration_based: re-take the schema when the schema history is missing/unusable."),
-    boolean("snapshot.mode.configuration.based.snapshot.on.data.error", Medium, "Snapshot mode property based snapshot on data error").default_value("false").doc("For configuration_based: re-take data when the stored position is no longer in the log."),
-    long("retriable.restart.connector.wait.ms", Low, "Retriable restart wait (ms)").default_value("10000").rules(&[PositiveLong]).doc("Pause before a task is restarted after an error that may pass."),
-    int("query.fetch.size", Medium, "Query fetch size").default_value("0").rules(&[NonNegativeInteger]).doc("Rows that other queries fetch at a time; 0: all."),
-    int("errors.max.retries", Low, "The maximum number of retries").default_value("-1").rules(&[Integer]).doc("How often an error that may pass restarts the task; -1: without end."),
-    string("incremental.snapshot.watermarking.strategy", Low, "Incremental snapshot watermarking strategy").default_value("INSERT_INSERT").rules(&[OneOf(&["insert_delete", "insert_insert"])]).doc("How an incremental snapshot marks its windows in the signal table."),
-    boolean("internal.log.position.check.enable", Medium, "Enable/Disable log position check").default_value("true").doc("On start verify the stored position is still available in the server log."),
-    boolean("internal.advanced.metrics.enable", Medium, "Enable/Disable advance metrics").default_value("false").doc("Further metrics of streaming."),
-    long("connection.validation.timeout.ms", Low, "Connection validation timeout (ms)").width(Width::Short).default_value("60000").rules(&[PositiveLong]).doc("How long the test of the connection may take when a configuration is validated."),
-    long("executor.shutdown.timeout.ms", Medium, "Executor shutdown timeout (ms)").default_value("4000").rules(&[PositiveLong]).doc("How long a stop waits before it cuts the work off."),
-    boolean("openlineage.integration.enabled", Low, "Enables OpenLineage integration").width(Width::Short).default_value("false").rules(&[Check(no_openlineage)]).doc("OpenLineage events; not offered."),
-    string("openlineage.integration.config.file.path", Low, "Path to OpenLineage file configuration").width(Width::Long).default_value("./openlineage.yml").doc("OpenLineage; not offered."),
-    string("openlineage.integration.job.namespace", Low, "Namespace used for Debezium job").width(Width::Long).doc("OpenLineage; not offered."),
-    string("openlineage.integration.job.description", Low, "Description used for Debezium job").width(Width::Long).default_value("Debezium change data capture job").doc("OpenLineage; not offered."),
-    list("openlineage.integration.job.tags", Low, "Debezium job tags").width(Width::Long).rules(&[ListOfPairs]).doc("OpenLineage; not offered."),
-    list("openlineage.integration.job.owners", Low, "Debezium job owners").width(Width::Long).rules(&[ListOfPairs]).doc("OpenLineage; not offered."),
-    string("openlineage.integration.dataset.kafka.bootstrap.servers", Low, "Kafka bootstrap server used in Kafka Connect deployment").width(Width::Long).doc("OpenLineage; not offered."),
-    boolean("extended.headers.enabled", Low, "Enable/Disable extended headers").width(Width::Short).default_value("true").rules(&[Boolean]).doc("Adds the four __debezium.context.* headers to data records and tombstones."),
-    int("guardrail.collections.max", Medium, "Maximum number of collections or tables").width(Width::Short).default_value("0").rules(&[NonNegativeInteger]).doc("How many tables may be captured; 0: any number."),
-    string("guardrail.collections.limit.action", Medium, "Guardrail collections limit action").width(Width::Short).default_value("warn").rules(&[OneOf(&["warn", "fail"])]).doc("What to do when more tables are captured."),
-    string("custom.sanitize.pattern", Low, "Custom pattern for masking sensitive configuration").width(Width::Long).default_value(".*secret$|.*password$|.*sasl\\.jaas\\.config$|.*basic\\.auth\\.user\\.info|.*registry\\.auth\\.client-secret|.*credentials\\.json$|.*connectionstring$|.*connection\\.string$").doc("Names of properties whose values are never logged, as one regular expression."),
-    boolean("statistics.metrics.enabled", Medium, "Enable collecting statistics metrics like latencies").width(Width::Short).default_value("true").doc("Collects latency statistics."),
+    string("event.processing.failure.handling.mode", Medium, "Event deserialization failure handling")
+        .width(Width::Short)
+        .default_value("fail")
+        .rules(&[OneOf(&["warn", "fail", "ignore", "skip"])])
+        .doc("What to do when an event cannot be processed: stop, skip with a warning, skip silently."),
+    int("max.batch.size", Medium, "Change event batch size")
+        .width(Width::Short)
+        .default_value("2048")
+        .rules(&[PositiveInteger])
+        .doc("Most records that one batch holds."),
+    int("max.queue.size", Medium, "Change event buffer size")
+        .width(Width::Short)
+        .default_value("8192")
+        .rules(&[Check(queue_size)])
+        .doc("Most records that wait between source and sink; more than max.batch.size."),
+    long("poll.interval.ms", Medium, "Poll interval (ms)")
+        .width(Width::Short)
+        .default_value("500")
+        .rules(&[PositiveInteger])
+        .doc("How long a poll waits for records."),
+    long("max.queue.size.in.bytes", Medium, "Change event buffer size in bytes")
+        .width(Width::Long)
+        .default_value("0")
+        .rules(&[NonNegativeLong])
+        .doc("Most bytes that wait between source and sink; 0: no bound of the user's."),
+    boolean("provide.transaction.metadata", Low, "Store transaction metadata information in a dedicated topic.")
+        .width(Width::Short)
+        .default_value("false")
+        .doc("Emit BEGIN/END records on the transaction topic and fill the envelope transaction block."),
+    long("snapshot.delay.ms", Low, "Snapshot Delay (milliseconds)")
+        .default_value("0")
+        .rules(&[NonNegativeLong])
+        .doc("Wait before starting the snapshot."),
+    long("streaming.delay.ms", Low, "Streaming Delay (milliseconds)")
+        .default_value("0")
+        .rules(&[NonNegativeLong])
+        .doc("Wait after snapshot completion before streaming starts."),
+    list("snapshot.include.collection.list", Medium, "Snapshot mode include data collection")
+        .width(Width::Long)
+        .rules(&[ListOfRegex])
+        .doc("Regular expressions of captured tables whose rows a snapshot reads; default = all captured tables."),
+    int("snapshot.fetch.size", Medium, "Snapshot fetch size")
+        .rules(&[NonNegativeInteger])
+        .doc("Rows that a snapshot fetches at a time."),
+    int("snapshot.max.threads", Medium, "Snapshot maximum threads")
+        .width(Width::Short)
+        .default_value("1")
+        .rules(&[PositiveInteger])
+        .doc("Connections that read a snapshot in parallel."),
+    int("snapshot.max.threads.multiplier", Medium, "Snapshot maximum thread multiplier")
+        .width(Width::Short)
+        .default_value("1")
+        .rules(&[PositiveInteger])
+        .doc("Chunks of a table for each connection; snapshot.max.threads.multiplier.<table> for single tables."),
+    boolean("legacy.snapshot.max.threads", Low, "Enforces using a single thread per table regardless of table size")
+        .width(Width::Short)
+        .default_value("false")
+        .doc("Reads each table whole on one of the connections."),
+    boolean("internal.legacy.snapshot.max.threads", Low, "Enforces using a single thread per table regardless of table size")
+        .width(Width::Short)
+        .default_value("false")
+        .alias()
+        .doc("Deprecated name of legacy.snapshot.max.threads."),
+    string("snapshot.mode.custom.name", Medium, "Snapshot Mode Custom Name")
+        .doc("Name of a custom snapshotter; a Java class, not offered."),
+    boolean("snapshot.mode.configuration.based.snapshot.data", Medium, "Snapshot mode property based snapshot data")
+        .default_value("false")
+        .doc("For snapshot.mode=configuration_based: take data."),
+    boolean("snapshot.mode.configuration.based.snapshot.schema", Medium, "Snapshot mode property based snapshot schema")
+        .default_value("false")
+        .doc("For configuration_based: take schema."),
+    boolean("snapshot.mode.configuration.based.start.stream", Medium, "Snapshot mode property based start stream")
+        .default_value("false")
+        .doc("For configuration_based: stream afterwards."),
+    boolean(
+        "snapshot.mode.configuration.based.snapshot.on.schema.error",
+        Medium,
+        "Snapshot mode property based snapshot on schema error",
+    )
+    .default_value("false")
+    .doc("For configuration_based: re-take the schema when the schema history is missing/unusable."),
+    boolean(
+        "snapshot.mode.configuration.based.snapshot.on.data.error",
+        Medium,
+        "Snapshot mode property based snapshot on data error",
+    )
+    .default_value("false")
+    .doc("For configuration_based: re-take data when the stored position is no longer in the log."),
+    long("retriable.restart.connector.wait.ms", Low, "Retriable restart wait (ms)")
+        .default_value("10000")
+        .rules(&[PositiveLong])
+        .doc("Pause before a task is restarted after an error that may pass."),
+    int("query.fetch.size", Medium, "Query fetch size")
+        .default_value("0")
+        .rules(&[NonNegativeInteger])
+        .doc("Rows that other queries fetch at a time; 0: all."),
+    int("errors.max.retries", Low, "The maximum number of retries")
+        .default_value("-1")
+        .rules(&[Integer])
+        .doc("How often an error that may pass restarts the task; -1: without end."),
+    string("incremental.snapshot.watermarking.strategy", Low, "Incremental snapshot watermarking strategy")
+        .default_value("INSERT_INSERT")
+        .rules(&[OneOf(&["insert_delete", "insert_insert"])])
+        .doc("How an incremental snapshot marks its windows in the signal table."),
+    boolean("internal.log.position.check.enable", Medium, "Enable/Disable log position check")
+        .default_value("true")
+        .doc("On start verify the stored position is still available in the server log."),
+    boolean("internal.advanced.metrics.enable", Medium, "Enable/Disable advance metrics")
+        .default_value("false")
+        .doc("Further metrics of streaming."),
+    long("connection.validation.timeout.ms", Low, "Connection validation timeout (ms)")
+        .width(Width::Short)
+        .default_value("60000")
+        .rules(&[PositiveLong])
+        .doc("How long the test of the connection may take when a configuration is validated."),
+    long("executor.shutdown.timeout.ms", Medium, "Executor shutdown timeout (ms)")
+        .default_value("4000")
+        .rules(&[PositiveLong])
+        .doc("How long a stop waits before it cuts the work off."),
+    boolean("openlineage.integration.enabled", Low, "Enables OpenLineage integration")
+        .width(Width::Short)
+        .default_value("false")
+        .rules(&[Check(no_openlineage)])
+        .doc("OpenLineage events; not offered."),
+    string("openlineage.integration.config.file.path", Low, "Path to OpenLineage file configuration")
+        .width(Width::Long)
+        .default_value("./openlineage.yml")
+        .doc("OpenLineage; not offered."),
+    string("openlineage.integration.job.namespace", Low, "Namespace used for Debezium job")
+        .width(Width::Long)
+        .doc("OpenLineage; not offered."),
+    string("openlineage.integration.job.description", Low, "Description used for Debezium job")
+        .width(Width::Long)
+        .default_value("Debezium change data capture job")
+        .doc("OpenLineage; not offered."),
+    list("openlineage.integration.job.tags", Low, "Debezium job tags")
+        .width(Width::Long)
+        .rules(&[ListOfPairs])
+        .doc("OpenLineage; not offered."),
+    list("openlineage.integration.job.owners", Low, "Debezium job owners")
+        .width(Width::Long)
+        .rules(&[ListOfPairs])
+        .doc("OpenLineage; not offered."),
+    string(
+        "openlineage.integration.dataset.kafka.bootstrap.servers",
+        Low,
+        "Kafka bootstrap server used in Kafka Connect deployment",
+    )
+    .width(Width::Long)
+    .doc("OpenLineage; not offered."),
+    boolean("extended.headers.enabled", Low, "Enable/Disable extended headers")
+        .width(Width::Short)
+        .default_value("true")
+        .rules(&[Boolean])
+        .doc("Adds the four __debezium.context.* headers to data records and tombstones."),
+    int("guardrail.collections.max", Medium, "Maximum number of collections or tables")
+        .width(Width::Short)
+        .default_value("0")
+        .rules(&[NonNegativeInteger])
+        .doc("How many tables may be captured; 0: any number."),
+    string("guardrail.collections.limit.action", Medium, "Guardrail collections limit action")
+        .width(Width::Short)
+        .default_value("warn")
+        .rules(&[OneOf(&["warn", "fail"])])
+        .doc("What to do when more tables are captured."),
+    string("custom.sanitize.pattern", Low, "Custom pattern for masking sensitive configuration")
+        .width(Width::Long)
+        .default_value(SECRET_NAMES)
+        .doc("Names of properties whose values are never logged, as one regular expression."),
+    boolean("statistics.metrics.enabled", Medium, "Enable collecting statistics metrics like latencies")
+        .width(Width::Short)
+        .default_value("true")
+        .doc("Collects latency statistics."),
 ];
 
 /// Group `Connector`, of relational databases.
@@ -140,7 +279,7 @@ pub const RELATIONAL_EVENTS: &[ConfigKey] = &[
     list("column.include.list", Medium, "Include Columns")
         .width(Width::Long)
         .rules(&[ListOfRegex])
-        .doc("Regular expressions of fully qualified column names to keep in before/after. Key columns always stay in the key."),
+        .doc("Regular expressions of columns to keep in rows: <schema>.<table>.<column>. Keys keep theirs."),
     list("column.exclude.list", Medium, "Exclude Columns")
         .width(Width::Long)
         .rules(&[ListOfRegex, Check(columns_excluded)])
