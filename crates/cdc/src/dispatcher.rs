@@ -64,7 +64,8 @@ impl Dispatcher {
     ) -> (Self, mpsc::Receiver<Batch>) {
         let (queue, polled) = mpsc::channel(limits.batches);
         let now = Duration::ZERO;
-        let mut dispatcher = Self { emitter, heartbeat, partition, limits, queue, batch: Batch::default(), batch_bytes: 0, whole: None, now };
+        let mut dispatcher =
+            Self { emitter, heartbeat, partition, limits, queue, batch: Batch::default(), batch_bytes: 0, whole: None, now };
         dispatcher.read_clock();
         (dispatcher, polled)
     }
