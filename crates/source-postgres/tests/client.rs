@@ -314,13 +314,15 @@ async fn a_stream_goes_on_where_it_was_confirmed() {
 
 #[tokio::test]
 async fn a_reader_that_is_interrupted_all_the_time_misses_nothing() {
-    let mut db = replicated("rowtide_client_interrupted").await;
+    let db = replicated("rowtide_client_interrupted").await;
     let mut stream = db.stream().await;
-    db.sql.execute("INSERT INTO t SELECT n, repeat('y', n % 300) FROM generate_series(1, 30000) n").await.unwrap();
-    db.sql
-        .execute("INSERT INTO t VALUES (30001, repeat('large', 1000000)); INSERT INTO t VALUES (30002, 'small')")
-        .await
-        .unwrap();
+    let mut sql = db.sql;
+    let writing = tokio::spawn(async move {
+        sql.execute("INSERT INTO t SELECT n, repeat('y', n % 300) FROM generate_series(1, 30000) n").await.unwrap();
+        sql.execute("INSERT INTO t VALUES (30001, repeat('large', 1000000)); INSERT INTO t VALUES (30002, 'small')")
+            .await
+            .unwrap();
+    });
     let (mut expected, mut out, mut interrupted, mut largest) = (1u32, Vec::new(), 0, 0);
     while expected <= 30002 {
         tokio::select! {
@@ -342,6 +344,7 @@ async fn a_reader_that_is_interrupted_all_the_time_misses_nothing() {
             }
         }
     }
+    writing.await.unwrap();
     assert!(interrupted > 0 && largest > 5_000_000);
     drop(stream);
     drop_database("rowtide_client_interrupted").await;
