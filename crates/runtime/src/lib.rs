@@ -6,3 +6,4 @@ pub mod acks;
 pub mod herder;
 pub mod offsets;
 pub mod properties;
+pub mod pipeline;

@@ -1,0 +1,115 @@
+//! One task: poll → transforms → converters → sink → acknowledgements → offsets → the source is told.
+//!
+//! Three stages run at the same time, joined by bounded channels: `driver` polls the source and keeps its offsets,
+//! `encode` turns records into bytes on threads of its own, `produce` hands them to the sink and collects the acks.
+//! What starts and stops tasks, and where their parts come from, belongs to the herder.
+
+mod chain;
+mod driver;
+mod encode;
+mod plans;
+mod produce;
+mod settings;
+mod task;
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rowtide_api::{Props, Result, Sink, SourceTask};
+
+pub use chain::{Chain, Link};
+pub use encode::Encoder;
+pub use settings::{RetryPolicy, TaskSettings, Tolerance};
+pub use task::{TaskHandle, TaskState, spawn};
+
+use crate::offsets::OffsetStore;
+
+/// For whom a sink is made.
+#[derive(Clone, Debug)]
+pub struct SinkContext {
+    /// the connector's name
+    pub connector: String,
+    /// the task's number
+    pub task: usize,
+    /// the task's configuration, variables filled in
+    pub config: Props,
+}
+
+/// Makes a sink for a task; called again after each restart inside.
+pub type SinkFactory =
+    Arc<dyn Fn(SinkContext) -> Pin<Box<dyn Future<Output = Result<Box<dyn Sink>>> + Send>> + Send + Sync>;
+
+/// Everything that a task is made of.
+pub struct TaskSetup {
+    /// the connector's name
+    pub connector: String,
+    /// the task's number, from 0
+    pub task: usize,
+    /// its configuration, variables filled in
+    pub config: Props,
+    /// makes the source
+    pub source: Arc<dyn Fn() -> Box<dyn SourceTask> + Send + Sync>,
+    /// makes an encoder; each encode thread owns one
+    pub encoder: Arc<dyn Fn() -> Result<Encoder> + Send + Sync>,
+    /// makes the sink
+    pub sink: SinkFactory,
+    /// where offsets are kept
+    pub offsets: Arc<dyn OffsetStore>,
+    /// intervals, retries, tolerance
+    pub settings: TaskSettings,
+    /// what the task counts; kept by the herder over restarts
+    pub metrics: Arc<TaskMetrics>,
+}
+
+/// What a task counts. Updated once a batch.
+#[derive(Debug, Default)]
+pub struct TaskMetrics {
+    /// records that the source handed over
+    pub polled: AtomicU64,
+    /// records that are durable in the sink
+    pub written: AtomicU64,
+    /// records that a transform filtered out
+    pub filtered: AtomicU64,
+    /// records that failed in a transform, a converter or the sink
+    pub failures: AtomicU64,
+    /// failed records that `errors.tolerance=all` let pass
+    pub skipped: AtomicU64,
+    /// transforms tried again under `errors.retry.timeout`
+    pub retries: AtomicU64,
+    /// restarts inside after transient errors
+    pub restarts: AtomicU64,
+    /// times that offsets were stored
+    pub commits: AtomicU64,
+    topics: Mutex<BTreeSet<Arc<str>>>,
+}
+
+impl TaskMetrics {
+    /// The topics written to since they were last forgotten.
+    pub fn topics(&self) -> Vec<String> {
+        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.iter().map(ToString::to_string).collect()
+    }
+
+    /// Forgets the topics.
+    pub fn forget_topics(&self) {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn add_topics(&self, batch: Vec<Arc<str>>) {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.extend(batch);
+    }
+
+    fn add(counter: &AtomicU64, count: usize) {
+        counter.fetch_add(count as u64, Ordering::Relaxed);
+    }
+}
+
+/// A failed task's trace, laid out as Connect's so that what greps for it finds it: the exception's line with the
+/// message first, the remedy last.
+pub fn trace(error: &rowtide_api::Error) -> String {
+    format!("org.apache.kafka.connect.errors.ConnectException: {error}\n")
+}
