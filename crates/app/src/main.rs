@@ -1,2 +1,17 @@
-//! (being laid down)
-fn main() {}
+//! The binary `rowtide`: its commands, its log, and the one list of plug-ins.
+//!
+//! What connectors do belongs to `rowtide-runtime`; what REST answers to `rowtide-rest`.
+
+mod cli;
+mod connector_file;
+mod logging;
+mod manual;
+mod plugins;
+mod signals;
+mod worker;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,101 @@
+//! The commands, one file each. Here stand what they share: the command line's shape, exit codes, the runtime's threads.
+
+mod docs;
+mod run;
+mod standalone;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use rowtide_api::{Error, Props, Result};
+
+use crate::logging::Verbosity;
+
+/// Exit code of a start that failed, Connect's.
+pub const START_FAILED: u8 = 3;
+
+/// Change data capture without the JVM: takes the place of a Kafka Connect worker that runs Debezium.
+#[derive(Parser)]
+#[command(name = "rowtide", version, arg_required_else_help = true, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    verbosity: VerbosityArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct VerbosityArgs {
+    /// Log more: -v debug, -vv everything (RUST_LOG sets levels for each logger)
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    verbose: u8,
+    /// Log less: -q warnings, -qq errors
+    #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "verbose")]
+    quiet: u8,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Standalone(standalone::StandaloneArgs),
+    Docs(docs::DocsArgs),
+    Version,
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let verbosity = Verbosity { verbose: cli.verbosity.verbose, quiet: cli.verbosity.quiet };
+    let outcome = match cli.command {
+        Command::Run(args) => in_runtime(verbosity, |log| run::run(args, log)),
+        Command::Standalone(args) => in_runtime(verbosity, |log| standalone::standalone(args, log)),
+        Command::Docs(args) => docs::docs(&args),
+        Command::Version => {
+            version::version();
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rowtide: {error}");
+            ExitCode::from(START_FAILED)
+        }
+    }
+}
+
+/// Runs a worker on its own threads, the log set up.
+fn in_runtime<F>(verbosity: Verbosity, command: impl FnOnce(crate::logging::Log) -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>>,
+{
+    let log = crate::logging::init(verbosity)?;
+    // at least two: one busy with encoding must not keep REST and the database's keepalives waiting
+    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("rowtide")
+        .enable_all()
+        .build()
+        .map_err(|error| Error::fatal("cannot start threads").caused_by(error))?;
+    let outcome = runtime.block_on(command(log));
+    // a blocking call that hangs (a name lookup) must not keep the process alive
+    runtime.shutdown_background();
+    outcome
+}
+
+/// `name=value`, for `-D` and `-C`.
+fn pair(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err("write it as name=value".to_owned()),
+    }
+}
+
+/// Puts the pairs of the command line over what a file says.
+fn override_with(props: &mut Props, pairs: &[(String, String)]) {
+    for (name, value) in pairs {
+        props.set(name, value);
+    }
+}
