@@ -1,4 +1,5 @@
-//! Produces records as fast as the broker takes them and says how fast that was, like Kafka's `ProducerPerformance`.
+//! Produces records of random letters as fast as the broker takes them and says how fast that was, like Kafka's
+//! `ProducerPerformance`.
 //!
 //! `produce_perf TOPIC RECORDS RECORD_SIZE key=value…` with producer properties, `bootstrap.servers` among them.
 
@@ -21,7 +22,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (sender, mut deliveries) = mpsc::unbounded_channel::<Delivery>();
     let producer = Producer::new(config, sender)?;
     let topic: Arc<str> = topic.as_str().into();
-    let value = bytes::Bytes::from((0..size).map(|i| b'A' + (i * 7 % 26) as u8).collect::<Vec<u8>>());
+    let mut random: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut letters = move || -> Vec<u8> {
+        let next = (0..size).map(|_| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            b'A' + (random % 26) as u8
+        });
+        next.collect()
+    };
     let counter = tokio::spawn(async move {
         let mut stored: u64 = 0;
         let mut failed: u64 = 0;
@@ -40,7 +50,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             topic: topic.clone(),
             partition: None,
             key: None,
-            value: Some(value.clone()),
+            value: Some(letters().into()),
             headers: Vec::new(),
             timestamp: None,
             token,
@@ -54,6 +64,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     producer.close(std::time::Duration::from_secs(1)).await;
     let (stored, failed) = counter.await?;
     let rate = stored as f64 / took;
-    println!("{stored} records stored, {failed} failed, {rate:.0} records/s ({:.2} MB/s), {took:.2} s", rate * size as f64 / 1048576.0);
+    println!(
+        "{stored} records stored, {failed} failed, {rate:.0} records/s ({:.2} MB/s), {took:.2} s",
+        rate * size as f64 / 1048576.0
+    );
     Ok(())
 }

@@ -91,9 +91,8 @@ impl Admin {
 
     /// Creates a topic, or finds that it is there.
     pub async fn create_topic(&self, topic: &NewTopic) -> Result<CreateOutcome, KafkaError> {
-        let configs = topic.configs.iter().map(|(k, v)| {
-            CreatableTopicConfig::default().with_name(text(k)).with_value(Some(text(v)))
-        });
+        let configs =
+            topic.configs.iter().map(|(k, v)| CreatableTopicConfig::default().with_name(text(k)).with_value(Some(text(v))));
         let wanted = CreatableTopic::default()
             .with_name(TopicName(text(&topic.name)))
             .with_num_partitions(topic.partitions)

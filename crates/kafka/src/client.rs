@@ -155,7 +155,9 @@ impl Client {
         let address = locked(&self.state).brokers.get(&id).cloned();
         match address {
             Some(address) => self.connect(&address).await,
-            None => Err(KafkaError::Unreachable { address: format!("broker {id}"), problem: "the cluster does not list it".into() }),
+            None => {
+                Err(KafkaError::Unreachable { address: format!("broker {id}"), problem: "the cluster does not list it".into() })
+            }
         }
     }
 
@@ -192,9 +194,8 @@ impl Client {
     /// Asks for these topics, or for all with `None`, and remembers the brokers.
     pub(crate) async fn metadata(&self, topics: Option<&[String]>, create: bool) -> Result<ClusterMetadata, KafkaError> {
         let connection = self.any().await?;
-        let named = |name: &String| {
-            MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_string(name.clone()))))
-        };
+        let named =
+            |name: &String| MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_string(name.clone()))));
         let request = MetadataRequest::default()
             .with_topics(topics.map(|t| t.iter().map(named).collect()))
             .with_allow_auto_topic_creation(create);

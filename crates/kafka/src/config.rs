@@ -135,15 +135,46 @@ pub struct ClientConfig {
 
 /// Properties of Java's clients that mean nothing here (serializers, metrics, Java plug-ins) or that other parts read: no warning.
 const ACCEPTED: &[&str] = &[
-    "key.serializer", "value.serializer", "key.deserializer", "value.deserializer", "metric.reporters", "metrics.num.samples",
-    "metrics.recording.level", "metrics.sample.window.ms", "interceptor.classes", "auto.include.jmx.reporter",
-    "enable.metrics.push", "client.dns.lookup", "send.buffer.bytes", "receive.buffer.bytes", "security.providers",
-    "metadata.max.idle.ms", "socket.connection.setup.timeout.max.ms", "ssl.protocol", "ssl.enabled.protocols", "ssl.provider",
-    "ssl.cipher.suites", "ssl.keymanager.algorithm", "ssl.trustmanager.algorithm", "ssl.secure.random.implementation",
-    "partitioner.adaptive.partitioning.enable", "partitioner.availability.timeout.ms", "group.id", "auto.offset.reset",
-    "enable.auto.commit", "metadata.recovery.strategy", "metadata.recovery.rebootstrap.trigger.ms", "default.api.timeout.ms",
-    "compression.gzip.level", "compression.lz4.level", "compression.zstd.level", "client.rack", "max.poll.records",
-    "transactional.id", "transaction.timeout.ms", "group.protocol",
+    "key.serializer",
+    "value.serializer",
+    "key.deserializer",
+    "value.deserializer",
+    "metric.reporters",
+    "metrics.num.samples",
+    "metrics.recording.level",
+    "metrics.sample.window.ms",
+    "interceptor.classes",
+    "auto.include.jmx.reporter",
+    "enable.metrics.push",
+    "client.dns.lookup",
+    "send.buffer.bytes",
+    "receive.buffer.bytes",
+    "security.providers",
+    "metadata.max.idle.ms",
+    "socket.connection.setup.timeout.max.ms",
+    "ssl.protocol",
+    "ssl.enabled.protocols",
+    "ssl.provider",
+    "ssl.cipher.suites",
+    "ssl.keymanager.algorithm",
+    "ssl.trustmanager.algorithm",
+    "ssl.secure.random.implementation",
+    "partitioner.adaptive.partitioning.enable",
+    "partitioner.availability.timeout.ms",
+    "group.id",
+    "auto.offset.reset",
+    "enable.auto.commit",
+    "metadata.recovery.strategy",
+    "metadata.recovery.rebootstrap.trigger.ms",
+    "default.api.timeout.ms",
+    "compression.gzip.level",
+    "compression.lz4.level",
+    "compression.zstd.level",
+    "client.rack",
+    "max.poll.records",
+    "transactional.id",
+    "transaction.timeout.ms",
+    "group.protocol",
 ];
 
 /// The map while it is read: remembers what was asked for.
@@ -357,8 +388,13 @@ mod tests {
     #[test]
     fn connects_producer_defaults_are_read() {
         let c = read(&[
-            ("acks", "all"), ("enable.idempotence", "false"), ("max.in.flight.requests.per.connection", "1"),
-            ("delivery.timeout.ms", "2147483647"), ("max.block.ms", "9223372036854775807"), ("key.serializer", "x"), ("lingr.ms", "5"),
+            ("acks", "all"),
+            ("enable.idempotence", "false"),
+            ("max.in.flight.requests.per.connection", "1"),
+            ("delivery.timeout.ms", "2147483647"),
+            ("max.block.ms", "9223372036854775807"),
+            ("key.serializer", "x"),
+            ("lingr.ms", "5"),
         ])
         .unwrap();
         assert!(!c.producer.idempotence);
@@ -384,8 +420,13 @@ mod tests {
     #[test]
     fn secrets_stay_out_of_debug() {
         let c = read(&[
-            ("security.protocol", "SASL_SSL"), ("sasl.mechanism", "PLAIN"), ("ssl.truststore.password", "hunter2"),
-            ("sasl.jaas.config", "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"u\" password=\"hunter2\";"),
+            ("security.protocol", "SASL_SSL"),
+            ("sasl.mechanism", "PLAIN"),
+            ("ssl.truststore.password", "hunter2"),
+            (
+                "sasl.jaas.config",
+                "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"u\" password=\"hunter2\";",
+            ),
         ])
         .unwrap();
         assert_eq!(c.sasl.as_ref().unwrap().password.expose(), "hunter2");

@@ -22,8 +22,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
-/// Larger answers than this are damage, not data.
-const MAX_FRAME: usize = 512 << 20;
+/// Larger answers than this are damage, not data. The start of a TLS alert, which a TLS listener sends to a plaintext client,
+/// reads as a length of 336 MiB.
+const MAX_FRAME: usize = 256 << 20;
 /// A frame's buffer grows by at most this much ahead of the bytes that have come.
 const READ_AHEAD: usize = 1 << 20;
 
@@ -74,7 +75,11 @@ impl Drop for Connection {
 
 impl Connection {
     /// Connects, negotiates versions and logs in.
-    pub(crate) async fn open(address: &str, config: &ClientConfig, tls: Option<&tokio_rustls::TlsConnector>) -> Result<Self, KafkaError> {
+    pub(crate) async fn open(
+        address: &str,
+        config: &ClientConfig,
+        tls: Option<&tokio_rustls::TlsConnector>,
+    ) -> Result<Self, KafkaError> {
         let setup = async {
             let (reader, writer) = open_stream(address, tls).await?;
             let mut connection = Self::start(address, config, reader, writer);
@@ -86,8 +91,11 @@ impl Connection {
             Ok(result) => result,
             Err(_) => Err(KafkaError::Unreachable {
                 address: address.into(),
-                problem: format!("no connection within socket.connection.setup.timeout.ms={}{}", config.connect_timeout.as_millis(),
-                    if tls.is_none() { "; if this is a TLS listener, set security.protocol=SSL or SASL_SSL" } else { "" }),
+                problem: format!(
+                    "no connection within socket.connection.setup.timeout.ms={}{}",
+                    config.connect_timeout.as_millis(),
+                    if tls.is_none() { "; if this is a TLS listener, set security.protocol=SSL or SASL_SSL" } else { "" }
+                ),
             }),
         }
     }
@@ -136,7 +144,10 @@ impl Connection {
             }
         };
         let name = ApiKey::try_from(R::KEY).map_or_else(|()| R::KEY.to_string(), |k| format!("{k:?}"));
-        Err(KafkaError::Protocol { address: self.address.clone(), problem: format!("{name}: the broker {problem}; Kafka 2.1 or newer is needed") })
+        Err(KafkaError::Protocol {
+            address: self.address.clone(),
+            problem: format!("{name}: the broker {problem}; Kafka 2.1 or newer is needed"),
+        })
     }
 
     async fn negotiate(&mut self) -> Result<(), KafkaError> {
@@ -250,7 +261,11 @@ impl Connection {
     }
 
     /// Waits for the answer to a sent request. When `request.timeout.ms` passes the connection is given up, as Java does.
-    pub(crate) async fn receive<R: Request>(&self, waiting: oneshot::Receiver<Answer>, version: i16) -> Result<R::Response, KafkaError> {
+    pub(crate) async fn receive<R: Request>(
+        &self,
+        waiting: oneshot::Receiver<Answer>,
+        version: i16,
+    ) -> Result<R::Response, KafkaError> {
         let mut body = match tokio::time::timeout(self.timeout, waiting).await {
             Ok(Ok(answer)) => answer?,
             Ok(Err(_)) => return Err(lost(&self.address, "it was closed")),
@@ -260,7 +275,10 @@ impl Connection {
                 return Err(lost(&self.address, problem));
             }
         };
-        let bad = |e: &dyn std::fmt::Display| KafkaError::Protocol { address: self.address.clone(), problem: format!("answer not understood: {e}") };
+        let bad = |e: &dyn std::fmt::Display| KafkaError::Protocol {
+            address: self.address.clone(),
+            problem: format!("answer not understood: {e}"),
+        };
         let header_version = R::Response::header_version(version);
         ResponseHeader::decode(&mut body, header_version).map_err(|e| bad(&e))?;
         if R::KEY == ApiKey::ApiVersions as i16 && body.get(..2) == Some(&codes::UNSUPPORTED_VERSION.to_be_bytes()) {
@@ -270,14 +288,18 @@ impl Connection {
     }
 
     fn frame<R: Request>(&self, request: &R, version: i16, id: i32) -> Result<BytesMut, KafkaError> {
-        let bad = |e: &dyn std::fmt::Display| KafkaError::Protocol { address: self.address.clone(), problem: format!("request not encoded: {e}") };
+        let bad = |e: &dyn std::fmt::Display| KafkaError::Protocol {
+            address: self.address.clone(),
+            problem: format!("request not encoded: {e}"),
+        };
         let header = RequestHeader::default()
             .with_request_api_key(R::KEY)
             .with_request_api_version(version)
             .with_correlation_id(id)
             .with_client_id(Some(self.client_id.clone()));
         let header_version = R::header_version(version);
-        let size = request.compute_size(version).map_err(|e| bad(&e))? + header.compute_size(header_version).map_err(|e| bad(&e))?;
+        let size =
+            request.compute_size(version).map_err(|e| bad(&e))? + header.compute_size(header_version).map_err(|e| bad(&e))?;
         let length = i32::try_from(size).map_err(|e| bad(&e))?;
         let mut frame = BytesMut::with_capacity(size + 4);
         frame.put_i32(length);
@@ -341,7 +363,9 @@ async fn read_frame(stream: &mut Box<dyn AsyncRead + Send + Unpin>, buffer: &mut
         }
         _ => Err(std::io::Error::new(
             std::io::ErrorKind::InvalidData,
-            format!("an answer of {length} bytes: this does not look like Kafka's protocol"),
+            format!(
+                "an answer of {length} bytes: this is not Kafka's plain protocol; if it is a TLS listener, set security.protocol to SSL or SASL_SSL"
+            ),
         )),
     }
 }

@@ -78,8 +78,12 @@ impl Consumer {
         let count = loop {
             let problem = match self.client.metadata(Some(&names), false).await {
                 Ok(metadata) => match metadata.topics.first() {
-                    Some(t) if t.error_code == 0 && !t.leaders.is_empty() && t.leaders.iter().all(|l| *l >= 0) => break t.leaders.len(),
-                    Some(t) if t.error_code != 0 => KafkaError::broker(t.error_code, format!("metadata of topic '{topic}'"), None),
+                    Some(t) if t.error_code == 0 && !t.leaders.is_empty() && t.leaders.iter().all(|l| *l >= 0) => {
+                        break t.leaders.len();
+                    }
+                    Some(t) if t.error_code != 0 => {
+                        KafkaError::broker(t.error_code, format!("metadata of topic '{topic}'"), None)
+                    }
                     _ => KafkaError::broker(codes::LEADER_NOT_AVAILABLE, format!("metadata of topic '{topic}'"), None),
                 },
                 Err(error) => error,
@@ -288,7 +292,8 @@ impl Consumer {
                     continue;
                 }
                 if data.error_code != 0 {
-                    let what = format!("a fetch of '{name}' partition {} from offset {}", data.partition_index, assigned.position);
+                    let what =
+                        format!("a fetch of '{name}' partition {} from offset {}", data.partition_index, assigned.position);
                     return Err(KafkaError::broker(data.error_code, what, None));
                 }
                 read_partition(assigned, data, committed, records)?;

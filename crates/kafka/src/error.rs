@@ -19,7 +19,9 @@ pub enum KafkaError {
         problem: String,
     },
     /// No broker could be reached.
-    #[error("no Kafka broker reached at {address}: {problem}; check bootstrap.servers, security.protocol and that the broker is up")]
+    #[error(
+        "no Kafka broker reached at {address}: {problem}; check bootstrap.servers, security.protocol and that the broker is up"
+    )]
     Unreachable {
         /// The addresses that were tried.
         address: String,
@@ -134,7 +136,9 @@ pub enum ProduceError {
         detail: Option<String>,
     },
     /// `delivery.timeout.ms` passed.
-    #[error("a batch for topic '{topic}' partition {partition} was not acknowledged within delivery.timeout.ms={millis}; the last error was: {last}")]
+    #[error(
+        "a batch for topic '{topic}' partition {partition} was not acknowledged within delivery.timeout.ms={millis}; the last error was: {last}"
+    )]
     DeliveryTimeout {
         /// The topic.
         topic: Arc<str>,
@@ -244,7 +248,9 @@ mod tests {
             setting: "max.request.size",
         };
         let text = format!("{e} {e:?}");
-        assert!(text.contains("2000000 bytes") && text.contains("max.request.size=1048576") && text.contains("message.max.bytes"));
+        assert!(
+            text.contains("2000000 bytes") && text.contains("max.request.size=1048576") && text.contains("message.max.bytes")
+        );
         assert!(!text.contains("secret"));
     }
 }

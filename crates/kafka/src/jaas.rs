@@ -117,7 +117,13 @@ mod tests {
 
     #[test]
     fn a_mistake_is_named_without_the_secret() {
-        for text in ["", "Module", "Module required password=\"hunter2\"", "Module required password hunter2;", "Module required password=\"hunter2"] {
+        for text in [
+            "",
+            "Module",
+            "Module required password=\"hunter2\"",
+            "Module required password hunter2;",
+            "Module required password=\"hunter2",
+        ] {
             let error = parse(text).unwrap_err();
             assert!(!error.contains("hunter2"), "{error}");
         }

@@ -24,8 +24,7 @@ fn codec() -> impl Strategy<Value = Compression> {
 fn build(records: &[Fields], codec: Compression, state: ProducerState) -> Bytes {
     let mut builder = BatchBuilder::with_capacity(64);
     for (key, value, headers, timestamp) in records {
-        let headers: Vec<Header> =
-            headers.iter().map(|(n, v)| (n.as_str().into(), v.clone().map(Bytes::from))).collect();
+        let headers: Vec<Header> = headers.iter().map(|(n, v)| (n.as_str().into(), v.clone().map(Bytes::from))).collect();
         builder.append(&RecordParts { key: key.as_deref(), value: value.as_deref(), headers: &headers, timestamp: *timestamp });
     }
     builder.finish(codec, state).unwrap().freeze()

@@ -48,7 +48,9 @@ impl<'a> Scram<'a> {
         if let Some(error) = field('e') {
             return Err(error.to_owned());
         }
-        let nonce = field('r').filter(|n| n.starts_with(&self.nonce) && n.len() > self.nonce.len()).ok_or("the server's nonce does not continue ours")?;
+        let nonce = field('r')
+            .filter(|n| n.starts_with(&self.nonce) && n.len() > self.nonce.len())
+            .ok_or("the server's nonce does not continue ours")?;
         let salt = field('s').and_then(|s| BASE64.decode(s).ok()).ok_or("no salt from the server")?;
         let rounds: u32 = field('i').and_then(|i| i.parse().ok()).ok_or("no iteration count from the server")?;
         if !(MIN_ITERATIONS..=MAX_ITERATIONS).contains(&rounds) {
@@ -69,7 +71,8 @@ impl<'a> Scram<'a> {
         let signature = hmac::sign(&hmac::Key::new(mac, stored_key.as_ref()), auth_message.as_bytes());
         let proof: Vec<u8> = client_key.as_ref().iter().zip(signature.as_ref()).map(|(a, b)| a ^ b).collect();
         let server_key = hmac::sign(&salted, b"Server Key");
-        self.expected_signature = hmac::sign(&hmac::Key::new(mac, server_key.as_ref()), auth_message.as_bytes()).as_ref().to_vec();
+        self.expected_signature =
+            hmac::sign(&hmac::Key::new(mac, server_key.as_ref()), auth_message.as_bytes()).as_ref().to_vec();
         Ok(format!("{without_proof},p={}", BASE64.encode(proof)).into_bytes())
     }
 
@@ -96,7 +99,8 @@ mod tests {
     /// The example of RFC 7677 section 3.
     #[test]
     fn the_rfcs_conversation() {
-        let settings = SaslSettings { mechanism: SaslMechanism::ScramSha256, username: "user".into(), password: Secret::new("pencil") };
+        let settings =
+            SaslSettings { mechanism: SaslMechanism::ScramSha256, username: "user".into(), password: Secret::new("pencil") };
         let mut scram = Scram::new(&settings, "rOprNGfwEbeRWgbNEkqO".into());
         assert_eq!(scram.first(), b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
         let last = scram.last(b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096").unwrap();

@@ -110,7 +110,10 @@ impl TlsSettings {
                 let _ = roots.add(cert);
             }
             if roots.is_empty() {
-                return Err(bad("ssl.truststore.location", "is not set, and this system has no certificates of its own (package ca-certificates)"));
+                return Err(bad(
+                    "ssl.truststore.location",
+                    "is not set, and this system has no certificates of its own (package ca-certificates)",
+                ));
             }
             return Ok(roots);
         };
@@ -136,9 +139,13 @@ impl TlsSettings {
             return Ok(None);
         };
         if key_pem.windows(27).any(|w| w == b"BEGIN ENCRYPTED PRIVATE KEY") {
-            return Err(bad(key_name, "holds an encrypted private key, which is not supported yet; decrypt it (openssl pkcs8) and restrict the file's permissions"));
+            return Err(bad(
+                key_name,
+                "holds an encrypted private key, which is not supported yet; decrypt it (openssl pkcs8) and restrict the file's permissions",
+            ));
         }
-        let key = PrivateKeyDer::from_pem_slice(&key_pem).map_err(|e| bad(key_name, format!("holds no private key in PEM: {e}")))?;
+        let key =
+            PrivateKeyDer::from_pem_slice(&key_pem).map_err(|e| bad(key_name, format!("holds no private key in PEM: {e}")))?;
         Ok(Some((certificates(chain_name, &chain_pem)?, key)))
     }
 }

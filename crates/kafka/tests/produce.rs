@@ -110,7 +110,8 @@ async fn a_record_over_max_request_size_fails_alone_and_at_once() {
     let topic: Arc<str> = name.as_str().into();
     let (producer, mut deliveries) = producer(config(&broker, &[("max.request.size", "20000")]));
     let large = "x".repeat(20_000);
-    let records = vec![record(&topic, Some("a"), "1", 1), record(&topic, Some("b"), &large, 2), record(&topic, Some("c"), "3", 3)];
+    let records =
+        vec![record(&topic, Some("a"), "1", 1), record(&topic, Some("b"), &large, 2), record(&topic, Some("c"), "3", 3)];
     producer.send_batch(records).await.unwrap();
     for delivery in settle(&mut deliveries, 3).await {
         match delivery.result {
@@ -172,7 +173,17 @@ async fn every_codec_is_read_by_javas_consumer() {
     let include = topics.join("|");
     let done = java(
         "org.apache.kafka.tools.consumer.ConsoleConsumer",
-        &["--bootstrap-server", &broker, "--include", &include, "--from-beginning", "--max-messages", "10000", "--timeout-ms", "60000"],
+        &[
+            "--bootstrap-server",
+            &broker,
+            "--include",
+            &include,
+            "--from-beginning",
+            "--max-messages",
+            "10000",
+            "--timeout-ms",
+            "60000",
+        ],
     )
     .output()
     .unwrap();

@@ -43,7 +43,10 @@ async fn produce_over_restarts(codec: &str) {
     };
     let breaking = async {
         for (at, crash) in [(40_000, true), (120_000, false), (200_000, true)] {
-            eventually("progress before a stop", std::time::Duration::from_secs(60), async || stored.load(Ordering::Relaxed) >= at).await;
+            eventually("progress before a stop", std::time::Duration::from_secs(60), async || {
+                stored.load(Ordering::Relaxed) >= at
+            })
+            .await;
             tokio::task::block_in_place(|| broker.stop(crash));
             broker.start().await;
         }

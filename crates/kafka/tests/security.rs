@@ -10,17 +10,38 @@ use support::*;
 
 fn run(command: &mut Command) {
     let done = command.output().unwrap();
-    assert!(done.status.success(), "{command:?}: {}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{command:?}: {}{}",
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 /// A key pair in a PKCS12 store for the broker, and its certificate in PEM.
 fn server_certificate(dir: &Path, name: &str) {
     let store = dir.join(format!("{name}.p12"));
     let mut make = Command::new("keytool");
-    make.args(["-genkeypair", "-alias", name, "-keyalg", "EC", "-groupname", "secp256r1", "-validity", "30", "-dname", "CN=localhost"]);
+    make.args([
+        "-genkeypair",
+        "-alias",
+        name,
+        "-keyalg",
+        "EC",
+        "-groupname",
+        "secp256r1",
+        "-validity",
+        "30",
+        "-dname",
+        "CN=localhost",
+    ]);
     run(make.args(["-ext", "SAN=IP:127.0.0.1", "-storetype", "PKCS12", "-storepass", "storepass", "-keystore"]).arg(&store));
     let mut export = Command::new("keytool");
-    run(export.args(["-exportcert", "-rfc", "-alias", name, "-storepass", "storepass", "-keystore"]).arg(&store).arg("-file").arg(dir.join(format!("{name}.pem"))));
+    run(export
+        .args(["-exportcert", "-rfc", "-alias", name, "-storepass", "storepass", "-keystore"])
+        .arg(&store)
+        .arg("-file")
+        .arg(dir.join(format!("{name}.pem"))));
 }
 
 /// A client's certificate and key in PEM, by OpenSSL, as teams make them.
@@ -28,7 +49,8 @@ fn client_certificate(dir: &Path) {
     let mut make = Command::new("openssl");
     make.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=client", "-keyout"]);
     run(make.arg(dir.join("client.key")).arg("-out").arg(dir.join("client.pem")));
-    let both = std::fs::read_to_string(dir.join("client.key")).unwrap() + &std::fs::read_to_string(dir.join("client.pem")).unwrap();
+    let both =
+        std::fs::read_to_string(dir.join("client.key")).unwrap() + &std::fs::read_to_string(dir.join("client.pem")).unwrap();
     std::fs::write(dir.join("client-both.pem"), both).unwrap();
 }
 
@@ -61,7 +83,8 @@ async fn secured() -> Secured {
             properties += &format!("listener.name.{listener}.scram-sha-{hash}.sasl.jaas.config={scram}\n");
         }
     }
-    let format = ["256", "512"].map(|h| ["--add-scram".to_owned(), format!("SCRAM-SHA-{h}=[name=bob,password=scram-secret]")]).concat();
+    let format =
+        ["256", "512"].map(|h| ["--add-scram".to_owned(), format!("SCRAM-SHA-{h}=[name=bob,password=scram-secret]")]).concat();
     let listeners = vec![("SASL_PLAINTEXT", sasl), ("SASL_SSL", sasl_ssl), ("SSL", ssl)];
     broker.format(&Extras { listeners, properties, format });
     broker.start().await;
@@ -93,9 +116,11 @@ async fn refusal(port: u16, properties: &[(&str, &str)]) -> KafkaError {
 async fn logins_and_tls_as_java_spells_them() {
     let secured = secured().await;
     let dir = secured.broker.dir().display().to_string();
-    let (plain, scram) = (jaas("plain.PlainLoginModule", "alice", "plain-secret"), jaas("scram.ScramLoginModule", "bob", "scram-secret"));
+    let (plain, scram) =
+        (jaas("plain.PlainLoginModule", "alice", "plain-secret"), jaas("scram.ScramLoginModule", "bob", "scram-secret"));
     let trusted = format!("{dir}/server.pem");
-    let sasl = |protocol, mechanism, jaas| [("security.protocol", protocol), ("sasl.mechanism", mechanism), ("sasl.jaas.config", jaas)];
+    let sasl =
+        |protocol, mechanism, jaas| [("security.protocol", protocol), ("sasl.mechanism", mechanism), ("sasl.jaas.config", jaas)];
     let trust = [("ssl.truststore.type", "PEM"), ("ssl.truststore.location", trusted.as_str())];
 
     round_trip(secured.sasl, &sasl("SASL_PLAINTEXT", "PLAIN", &plain)).await;
@@ -108,8 +133,12 @@ async fn logins_and_tls_as_java_spells_them() {
     let read = |file: &str| std::fs::read_to_string(format!("{dir}/{file}")).unwrap();
     let (key, chain, root) = (read("client.key"), read("client.pem"), read("server.pem"));
     let inline = [
-        ("security.protocol", "SSL"), ("ssl.keystore.type", "PEM"), ("ssl.keystore.key", key.as_str()),
-        ("ssl.keystore.certificate.chain", chain.as_str()), ("ssl.truststore.type", "PEM"), ("ssl.truststore.certificates", root.as_str()),
+        ("security.protocol", "SSL"),
+        ("ssl.keystore.type", "PEM"),
+        ("ssl.keystore.key", key.as_str()),
+        ("ssl.keystore.certificate.chain", chain.as_str()),
+        ("ssl.truststore.type", "PEM"),
+        ("ssl.truststore.certificates", root.as_str()),
     ];
     round_trip(secured.ssl, &inline).await;
 
@@ -130,8 +159,11 @@ async fn logins_and_tls_as_java_spells_them() {
 async fn no_name_check(secured: &Secured, trusted: &str, scram: &str) {
     let address = format!("localhost:{}", secured.sasl_ssl);
     let base = [
-        ("security.protocol", "SASL_SSL"), ("sasl.mechanism", "SCRAM-SHA-256"), ("sasl.jaas.config", scram),
-        ("ssl.truststore.type", "PEM"), ("ssl.truststore.location", trusted),
+        ("security.protocol", "SASL_SSL"),
+        ("sasl.mechanism", "SCRAM-SHA-256"),
+        ("sasl.jaas.config", scram),
+        ("ssl.truststore.type", "PEM"),
+        ("ssl.truststore.location", trusted),
     ];
     let checked = Admin::new(config(&address, &base)).unwrap().describe_cluster().await;
     assert!(matches!(checked, Err(KafkaError::Authentication { .. })), "{checked:?}");

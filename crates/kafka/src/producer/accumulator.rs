@@ -3,8 +3,8 @@
 //! Here: which batch a record joins, which batches a broker gets next, and the books of memory and of flushes. Pure state
 //! behind one lock that is taken per batch of records, never per record. Not here: IO (`sender`), outcomes (`outcome`).
 
-use super::batch::{Batch, Body, ID_SPAN, Partition, Readiness, Urgency};
 use super::ProducerRecord;
+use super::batch::{Batch, Body, ID_SPAN, Partition, Readiness, Urgency};
 use crate::client::ClusterMetadata;
 use crate::config::ProducerSettings;
 use crate::error::{KafkaError, ProduceError, codes};
@@ -71,6 +71,8 @@ pub(super) struct Accumulator {
     pub flush_through: u64,
     pub producer: Option<(i64, i16)>,
     pub closing: bool,
+    /// Compressed size of recent batches by their uncompressed size; 1 without compression.
+    pub ratio: f64,
     /// Set when nothing more can be sent, ever.
     pub fatal: Option<KafkaError>,
     random: u64,
@@ -93,6 +95,7 @@ impl Accumulator {
             flush_through: 0,
             producer: None,
             closing: false,
+            ratio: 1.0,
             fatal: None,
             random: u64::from_le_bytes(seed) | 1,
         }
@@ -101,10 +104,22 @@ impl Accumulator {
     fn urgency(&self) -> Urgency {
         Urgency {
             linger: self.settings.linger,
-            batch_size: self.settings.batch_size,
+            batch_size: self.batch_limit(),
             flush_through: self.flush_through,
             all: self.closing || self.waiting_for_memory > 0,
         }
+    }
+
+    /// Uncompressed bytes that fill a batch: `batch.size` counts compressed bytes, as Java's `CompressionRatioEstimator` has it.
+    fn batch_limit(&self) -> usize {
+        let unpacked = self.settings.batch_size as f64 / self.ratio.max(0.05);
+        (unpacked as usize).min(self.settings.max_request_size.max(self.settings.batch_size))
+    }
+
+    /// Learns from a compressed batch: at once when it came out larger than thought, slowly when smaller.
+    pub(super) fn observe_ratio(&mut self, unpacked: usize, packed: usize) {
+        let seen = (1.05 * packed as f64 / unpacked.max(1) as f64).min(1.0);
+        self.ratio = if seen > self.ratio { seen } else { self.ratio * 0.9 + seen * 0.1 };
     }
 
     /// The partition for a record, as Java's producer chooses (KIP-480, KIP-794).
@@ -170,7 +185,7 @@ impl Accumulator {
             Some(Err(refusal)) => return Append::Refused(refusal),
             Some(Ok(at)) => at,
         };
-        let batch_size = self.settings.batch_size;
+        let batch_size = self.batch_limit();
         let partition = &mut self.partitions[at];
         let mut wake = None;
         let fits = partition.queue.back().is_some_and(|b| matches!(&b.body, Body::Open(o) if o.len() + size <= batch_size));

@@ -25,6 +25,9 @@ use tokio::time::Instant;
 /// Records that are appended under one hold of the lock.
 const CHUNK: usize = 256;
 
+/// After this many looks for a topic the log says what is waited for.
+const MISSING_TOPIC_WARNING: u32 = 5;
+
 /// A record to produce.
 #[derive(Debug, Clone)]
 pub struct ProducerRecord {
@@ -145,6 +148,15 @@ fn topic_refused(topic: &Arc<str>, code: i16) -> ProduceError {
     }
 }
 
+/// Counts one waiter for memory off again, also when the wait is dropped half-way.
+struct MemoryWait<'a>(&'a Shared);
+
+impl Drop for MemoryWait<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting_for_memory -= 1;
+    }
+}
+
 /// A producer. Cheap to share behind an `Arc`; dropping it gives up what is not yet sent, `close` waits for it.
 pub struct Producer {
     shared: Arc<Shared>,
@@ -209,6 +221,7 @@ impl Producer {
             }
             let since = *blocked_since.get_or_insert_with(Instant::now);
             let limit = self.shared.client.config.producer.max_block;
+            let _waiting = MemoryWait(&self.shared);
             let freed = match since.checked_add(limit) {
                 Some(deadline) => tokio::time::timeout_at(deadline, progress).await.is_ok(),
                 None => {
@@ -216,7 +229,6 @@ impl Producer {
                     true
                 }
             };
-            self.shared.lock().waiting_for_memory -= 1;
             if !freed {
                 let error = KafkaError::Timeout {
                     what: "waiting for room in buffer.memory".into(),
@@ -310,6 +322,12 @@ impl Producer {
                 break;
             }
             failures += 1;
+            if failures == MISSING_TOPIC_WARNING {
+                tracing::warn!(
+                    topics = missing.join(","),
+                    "waiting for topics that do not exist or have no leader; create them, or let the broker (auto.create.topics.enable=true)"
+                );
+            }
             let wait = backoff(config.retry_backoff, config.retry_backoff_max, failures);
             if deadline.is_some_and(|d| Instant::now() + wait > d) || self.shared.lock().closing {
                 break;
@@ -361,5 +379,10 @@ impl Producer {
 }
 
 fn refusal_of(record: &ProducerRecord, error: ProduceError) -> Delivery {
-    Delivery { topic: record.topic.clone(), partition: record.partition.unwrap_or(-1), tokens: vec![record.token], result: Err(error) }
+    Delivery {
+        topic: record.topic.clone(),
+        partition: record.partition.unwrap_or(-1),
+        tokens: vec![record.token],
+        result: Err(error),
+    }
 }

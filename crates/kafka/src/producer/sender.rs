@@ -7,6 +7,7 @@ use super::accumulator::{Outgoing, Turn};
 use super::batch::Body;
 use super::outcome::{Answer, RetryPace};
 use crate::client::backoff;
+use crate::compression::Compression;
 use crate::connection::Connection;
 use crate::error::{KafkaError, ProduceError, code_name, is_stale_metadata};
 use crate::record_batch::{ProducerState, rewrite_producer_state};
@@ -90,17 +91,25 @@ async fn send_once(shared: &Arc<Shared>, node: i32, connection: Arc<Connection>)
 /// Finishes the bytes of what is sent for the first time or under a new epoch.
 fn seal_all(shared: &Shared, outgoing: &mut [Outgoing]) -> Result<(), KafkaError> {
     let compression = shared.client.config.producer.compression;
+    let (mut unpacked, mut packed) = (0, 0);
     for Outgoing { batch, .. } in outgoing {
         let state = batch.state.unwrap_or(ProducerState::NONE);
         let body = std::mem::replace(&mut batch.body, Body::Sealed(Bytes::new()));
         batch.body = Body::Sealed(match body {
-            Body::Open(builder) => builder
-                .finish(compression, state)
-                .map_err(|e| KafkaError::Config { key: "compression.type".into(), problem: e.to_string() })?
-                .freeze(),
+            Body::Open(builder) => {
+                unpacked += builder.len();
+                let bytes = builder
+                    .finish(compression, state)
+                    .map_err(|e| KafkaError::Config { key: "compression.type".into(), problem: e.to_string() })?;
+                packed += bytes.len();
+                bytes.freeze()
+            }
             Body::Sealed(bytes) if std::mem::take(&mut batch.rewrite) => rewrite_producer_state(&bytes, state),
             Body::Sealed(bytes) => bytes,
         });
+    }
+    if compression != Compression::None && unpacked > 0 {
+        shared.lock().observe_ratio(unpacked, packed);
     }
     Ok(())
 }

@@ -161,7 +161,12 @@ impl PrivateBroker {
         std::fs::write(&file, text).unwrap();
         let mut command = java("kafka.tools.StorageTool", &["format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c"]);
         let done = command.arg(&file).args(&extras.format).output().unwrap();
-        assert!(done.status.success(), "storage format: {}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(
+            done.status.success(),
+            "storage format: {}{}",
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
 
     /// Starts it and waits until it answers.
