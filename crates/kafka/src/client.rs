@@ -107,7 +107,7 @@ impl Client {
     async fn connect(&self, address: &str) -> Result<Arc<Connection>, KafkaError> {
         let node = self.node(address);
         let mut slot = node.connection.lock().await;
-        if let Some(connection) = slot.as_ref().filter(|c| !c.is_closed()) {
+        if let Some(connection) = slot.as_ref().filter(|c| c.is_usable()) {
             return Ok(connection.clone());
         }
         *slot = None;
@@ -171,7 +171,7 @@ impl Client {
         };
         for node in nodes {
             if let Ok(slot) = node.connection.try_lock()
-                && let Some(connection) = slot.as_ref().filter(|c| !c.is_closed())
+                && let Some(connection) = slot.as_ref().filter(|c| c.is_usable())
             {
                 return Ok(connection.clone());
             }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// Larger answers than this are damage, not data. The start of a TLS alert, which a TLS listener sends to a plaintext client,
 /// reads as a length of 336 MiB.
@@ -39,6 +40,8 @@ pub(crate) struct Connection {
     writer: tokio::sync::Mutex<Box<dyn AsyncWrite + Send + Unpin>>,
     shared: Arc<Shared>,
     next_id: AtomicI32,
+    /// When the broker wants a new login (KIP-368); a new connection brings it.
+    login_ends: Mutex<Option<Instant>>,
     reader: tokio::task::JoinHandle<()>,
 }
 
@@ -116,6 +119,7 @@ impl Connection {
             writer: tokio::sync::Mutex::new(writer),
             shared,
             next_id: AtomicI32::new(0),
+            login_ends: Mutex::new(None),
             reader,
         }
     }
@@ -123,6 +127,12 @@ impl Connection {
     /// The broker's address.
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Whether new requests may go this way.
+    pub(crate) fn is_usable(&self) -> bool {
+        let ends = *self.login_ends.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.is_closed() && ends.is_none_or(|at| Instant::now() < at)
     }
 
     /// Whether it can no longer be used.
@@ -200,6 +210,11 @@ impl Connection {
         let newest = self.version::<SaslAuthenticateRequest>(i16::MAX)?;
         let answer = self.call(&request, newest).await?;
         if answer.error_code == 0 {
+            if let Ok(lifetime @ 1..) = u64::try_from(answer.session_lifetime_ms) {
+                // Like Java's clients somewhat before the end, so that requests under way still get their answers.
+                let ends = Instant::now().checked_add(Duration::from_millis(lifetime).mul_f64(0.85));
+                *self.login_ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+            }
             return Ok(answer.auth_bytes);
         }
         let detail = answer.error_message.map_or_else(|| crate::error::code_name(answer.error_code), |m| m.to_string());

@@ -130,7 +130,7 @@ impl Shared {
     fn fail_for_good(&self, error: KafkaError) {
         let failed = {
             let mut accumulator = self.lock();
-            accumulator.fatal = Some(error.clone());
+            accumulator.fatal.get_or_insert(error.clone());
             accumulator.fail_waiting(|_, _| true, &ProduceError::Client(error))
         };
         self.deliver(failed);
@@ -157,7 +157,8 @@ impl Drop for MemoryWait<'_> {
     }
 }
 
-/// A producer. Cheap to share behind an `Arc`; dropping it gives up what is not yet sent, `close` waits for it.
+/// A producer. Cheap to share behind an `Arc`. Dropping it fails what is not yet sent, `close` waits for it; what is under way
+/// then is still reported when its answer comes.
 pub struct Producer {
     shared: Arc<Shared>,
     keeper: JoinHandle<()>,
@@ -167,6 +168,7 @@ pub struct Producer {
 
 impl Drop for Producer {
     fn drop(&mut self) {
+        self.shared.fail_for_good(KafkaError::Closed);
         self.keeper.abort();
         for (_, task) in locked(&self.shared.tasks).drain() {
             task.abort();
@@ -373,8 +375,7 @@ impl Producer {
     pub async fn close(self, timeout: Duration) {
         self.shared.lock().closing = true;
         let _ = tokio::time::timeout(timeout, self.flush()).await;
-        let left = self.shared.lock().fail_waiting(|_, _| true, &ProduceError::Client(KafkaError::Closed));
-        self.shared.deliver(left);
+        self.shared.fail_for_good(KafkaError::Closed);
     }
 }
 

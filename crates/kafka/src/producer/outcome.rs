@@ -59,7 +59,7 @@ impl Accumulator {
         });
         let again = match &lost {
             Some(error) => error.is_retriable(),
-            None => self.worth_another_try(partition, code),
+            None => self.worth_another_try(partition, batch.id, code),
         };
         if !again || batch.attempts > self.settings.retries || self.fatal.is_some() {
             let topic = self.partitions[partition].topic.clone();
@@ -79,13 +79,13 @@ impl Accumulator {
         None
     }
 
-    fn worth_another_try(&mut self, at: usize, code: i16) -> bool {
+    fn worth_another_try(&mut self, at: usize, id: u64, code: i16) -> bool {
         let idempotent = self.settings.idempotence;
         let partition = &mut self.partitions[at];
         match code {
             // While batches before it are outstanding it only came too early.
             codes::OUT_OF_ORDER_SEQUENCE_NUMBER if idempotent => {
-                let early = partition.in_flight > 0 || partition.queue.front().is_some_and(|b| b.attempts > 0);
+                let early = partition.in_flight > 0 || partition.queue.front().is_some_and(|b| b.attempts > 0 && b.id < id);
                 partition.bump |= !early;
                 true
             }
