@@ -9,6 +9,7 @@ mod manual;
 mod plugins;
 mod signals;
 mod worker;
+mod worker_options;
 
 use std::process::ExitCode;
 

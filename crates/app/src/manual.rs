@@ -8,6 +8,7 @@ use rowtide_api::config::{ConfigDef, ConfigKey, ConfigType, Rule, Validator};
 use rowtide_api::{Importance, PluginInfo};
 
 use crate::plugins;
+use crate::worker_options::worker_config_def;
 
 /// A file of the manual.
 pub struct Page {
@@ -33,6 +34,13 @@ pub fn pages() -> Vec<Page> {
         grouped(&mut text, source.config_def());
         pages.push(Page { name: page_name(info), text });
     }
+    let mut worker = heading(
+        "The worker",
+        "Lines of `worker.properties` for `rowtide standalone`; `-D name=value` for `rowtide run`. Besides these, Kafka's own \
+         client options are taken under `producer.` and `admin.`.",
+    );
+    grouped(&mut worker, worker_config_def());
+    pages.push(Page { name: "worker.md", text: worker });
     let mut transforms =
         heading("Transforms and predicates", "Given as `transforms.<alias>.<option>` and `predicates.<alias>.<option>`.");
     for plugin in &all.transforms {

@@ -11,6 +11,7 @@ mod listeners;
 mod location;
 mod loggers;
 mod offsets;
+mod options;
 mod plugins;
 mod root;
 mod server;
@@ -21,6 +22,7 @@ use rowtide_runtime::herder::Herder;
 
 pub use listeners::Listeners;
 pub use loggers::{Apply, LoggerLevel, Loggers};
+pub use options::OPTIONS;
 pub use server::serve;
 
 /// What every handler works with.
