@@ -206,6 +206,11 @@ async fn a_copy_that_fails_or_is_dropped_leaves_the_session_usable() {
     let mut connection = Connection::connect(&shared_server()).await.unwrap();
     assert_eq!(connection.copy_out("COPY rowtide_no_such TO STDOUT").await.unwrap_err().sqlstate(), Some("42P01"));
     assert!(connection.copy_out("SELECT 1").await.is_err());
+    connection.execute("CREATE TEMPORARY TABLE sink (n int)").await.unwrap();
+    assert!(connection.copy_out("COPY sink FROM STDIN").await.is_err());
+    assert!(connection.execute("COPY sink FROM STDIN").await.is_err());
+    assert!(connection.execute("COPY sink TO STDOUT").await.is_err());
+    assert!(connection.execute("SELECT 'zero\0byte'").await.is_err());
     let mut copy = connection.copy_out("COPY (SELECT 1/(100000-n) FROM generate_series(1, 200000) n) TO STDOUT").await.unwrap();
     let error = loop {
         match copy.next_rows().await {
@@ -214,9 +219,10 @@ async fn a_copy_that_fails_or_is_dropped_leaves_the_session_usable() {
         }
     };
     assert_eq!(error.sqlstate(), Some("22012"));
-    let mut copy = connection.copy_out("COPY (SELECT n FROM generate_series(1, 300000) n) TO STDOUT").await.unwrap();
-    assert!(copy.next_rows().await.unwrap().is_some());
-    drop(copy);
+    {
+        let mut abandoned = connection.copy_out("COPY (SELECT n FROM generate_series(1, 300000) n) TO STDOUT").await.unwrap();
+        assert!(abandoned.next_rows().await.unwrap().is_some());
+    }
     assert_eq!(connection.query("SELECT 2").await.unwrap()[0].text(0), "2");
 }
 

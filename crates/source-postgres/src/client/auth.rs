@@ -51,6 +51,7 @@ async fn scram(wire: &mut Wire, options: &ConnectOptions, offer: &Authentication
             "the server offers {mechanisms:?}, this client SCRAM-SHA-256: choose scram-sha-256 in pg_hba.conf"
         )));
     }
+    tracing::debug!("authenticating with {mechanism}");
     let mut scram = ScramSha256::new(password(options)?.as_bytes(), binding);
     frontend::sasl_initial_response(mechanism, scram.message(), wire.output()).map_err(ClientError::protocol)?;
     wire.flush().await?;

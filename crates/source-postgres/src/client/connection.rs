@@ -230,6 +230,9 @@ impl Connection {
 
     /// Sends a simple query once nothing is owed for a former one.
     pub(super) async fn send_query(&mut self, sql: &str) -> Result<(), ClientError> {
+        if sql.contains('\0') {
+            return Err(ClientError::protocol("a statement cannot hold a zero byte"));
+        }
         self.settle().await?;
         frontend::query(sql, self.wire.output()).map_err(ClientError::protocol)?;
         self.pending += 1;
@@ -293,7 +296,8 @@ pub struct CancelToken {
 }
 
 impl CancelToken {
-    /// Asks the server to cancel. Whether it does shows in the session: SQLSTATE 57014, or the statement was faster.
+    /// Asks the server to cancel. Whether it does shows in the session: SQLSTATE 57014, or the statement was faster; then
+    /// it may hit the session's next statement.
     pub async fn cancel(&self) -> Result<(), ClientError> {
         let encryption = if self.encrypted { Encryption::Needed } else { Encryption::None };
         let host = self.options.host.trim_matches(['[', ']']);

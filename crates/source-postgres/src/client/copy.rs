@@ -4,6 +4,7 @@
 
 use bytes::{Buf, Bytes};
 use postgres_protocol::message::backend::{COPY_DATA_TAG, Message};
+use postgres_protocol::message::frontend;
 
 use super::connection::Connection;
 use super::error::{ClientError, ServerError};
@@ -52,11 +53,20 @@ impl Connection {
                 self.settle().await?;
                 Err(error)
             }
-            _ => {
+            other => {
+                if matches!(other, Message::CopyInResponse(_)) {
+                    self.refuse_copy_in().await?;
+                }
                 self.settle().await?;
                 Err(ClientError::protocol("the statement is no COPY … TO STDOUT"))
             }
         }
+    }
+
+    /// Without an answer to `COPY … FROM STDIN` the server would wait for ever.
+    pub(super) async fn refuse_copy_in(&mut self) -> Result<(), ClientError> {
+        frontend::copy_fail("this client sends no COPY data", self.wire.output()).map_err(ClientError::protocol)?;
+        self.wire.flush().await
     }
 }
 

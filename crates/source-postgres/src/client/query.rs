@@ -126,7 +126,8 @@ impl Connection {
                 Message::CopyOutResponse(_) => {
                     failed = Some(ClientError::protocol("COPY TO STDOUT is for copy_out"));
                 }
-                Message::CopyInResponse(_) => return Err(ClientError::protocol("COPY FROM STDIN is not supported")),
+                // the server's answer to the refusal is an error
+                Message::CopyInResponse(_) => self.refuse_copy_in().await?,
                 Message::CopyData(_) | Message::CopyDone => {}
                 _ => return Err(ClientError::protocol("an unexpected message in the answer to a query")),
             }
