@@ -5,27 +5,28 @@
 
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
+use bytes::Bytes;
 use rowtide_api::Props;
-use serde::Deserialize;
-use serde_json::{Map, Value, error::Category};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 use crate::errors::{ApiError, Result};
 
-/// A JSON body; none when it is empty or JSON's null, which Jackson does not tell apart.
-pub struct Body(pub Option<Value>);
+/// A JSON body.
+pub struct Body(Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
         let media = request.headers().get(header::CONTENT_TYPE).cloned();
-        let bytes =
-            bytes::Bytes::from_request(request, state).await.map_err(|rejection| ApiError::of_status(rejection.status()))?;
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| ApiError::of_status(rejection.status()))?;
         let is_json = media.as_ref().is_none_or(|media| media.to_str().is_ok_and(is_json));
         if !is_json {
             return Err(ApiError::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
-        parse(&bytes).map(Self)
+        Ok(Self(bytes))
     }
 }
 
@@ -34,16 +35,17 @@ fn is_json(media: &str) -> bool {
     essence.eq_ignore_ascii_case("application/json") || essence == "*/*"
 }
 
-fn parse(bytes: &[u8]) -> Result<Option<Value>> {
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
-    }
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let parsed = Value::deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    match parsed {
-        Ok(Value::Null) => Ok(None),
-        Ok(value) => Ok(Some(value)),
-        Err(error) => Err(ApiError::internal(malformed(bytes, &error))),
+impl Body {
+    /// The outermost value; none when the body is empty or JSON's null, which Jackson does not tell apart.
+    pub fn root(&self) -> Result<Option<Node<'_>>> {
+        if self.0.iter().all(u8::is_ascii_whitespace) {
+            return Ok(None);
+        }
+        let raw: &RawValue = serde_json::from_slice(&self.0).map_err(|error| ApiError::internal(malformed(&self.0, &error)))?;
+        // what serde_json accepts is UTF-8
+        let whole = str::from_utf8(&self.0).map_err(|_| ApiError::internal("Invalid UTF-8 in the request's body"))?;
+        let node = Node { text: raw.get(), whole, chain: String::new() };
+        Ok(if node.is_null() { None } else { Some(node) })
     }
 }
 
@@ -83,49 +85,137 @@ fn location(line: usize, column: usize) -> String {
     format!("at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: {line}, column: {column}]")
 }
 
-/// Where a value stands, as Jackson writes it: `CreateConnectorRequest["config"]->java.util.LinkedHashMap["c"]`.
-#[derive(Clone, Default)]
-pub struct Chain(String);
+/// A value in a body: its text, which is a part of the body's, and its place, as Jackson writes it.
+pub struct Node<'a> {
+    text: &'a str,
+    whole: &'a str,
+    /// `CreateConnectorRequest["config"]->java.util.LinkedHashMap["c"]`
+    chain: String,
+}
 
-impl Chain {
-    /// A member of an object of this Java class, below this one.
-    pub fn member(&self, class: &str, name: &str) -> Self {
-        self.then(format!("{class}[\"{name}\"]"))
+/// The members of an object in the order in which they were sent.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+
+            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    members.push(entry);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+impl<'a> Node<'a> {
+    /// Whether this is JSON's null.
+    pub fn is_null(&self) -> bool {
+        self.text == "null"
     }
 
-    /// An element of a list, below this one.
-    pub fn element(&self, index: usize) -> Self {
-        self.then(format!("java.util.ArrayList[{index}]"))
+    /// The value itself.
+    pub fn value(&self) -> Result<serde_json::Value> {
+        serde_json::from_str(self.text).map_err(|error| self.error(&error.to_string()))
     }
 
-    fn then(&self, link: String) -> Self {
-        Self(if self.0.is_empty() { link } else { format!("{}->{link}", self.0) })
+    /// The members of an object of this Java class.
+    pub fn members(&self, class: &str) -> Result<Vec<(String, Node<'a>)>> {
+        if !self.text.starts_with('{') {
+            return Err(self.mismatch(class));
+        }
+        let Members(members) = serde_json::from_str(self.text).map_err(|error| self.error(&error.to_string()))?;
+        let link = class.split('<').next().unwrap_or(class);
+        Ok(members
+            .into_iter()
+            .map(|(name, raw)| {
+                let node = self.below(raw, &format!("{link}[\"{name}\"]"));
+                (name, node)
+            })
+            .collect())
+    }
+
+    /// The elements of a list; none for null.
+    pub fn elements(&self, class: &str) -> Result<Vec<Node<'a>>> {
+        if self.is_null() {
+            return Ok(Vec::new());
+        }
+        if !self.text.starts_with('[') {
+            return Err(self.mismatch(class));
+        }
+        let list: Vec<&RawValue> = serde_json::from_str(self.text).map_err(|error| self.error(&error.to_string()))?;
+        Ok(list.into_iter().enumerate().map(|(index, raw)| self.below(raw, &format!("java.util.ArrayList[{index}]"))).collect())
+    }
+
+    /// A text; numbers and truths are taken as they are written, as Jackson does.
+    pub fn text(&self) -> Result<Option<String>> {
+        match self.text.bytes().next() {
+            _ if self.is_null() => Ok(None),
+            Some(b'"') => serde_json::from_str(self.text).map(Some).map_err(|error| self.error(&error.to_string())),
+            Some(b'{' | b'[') => Err(self.mismatch("java.lang.String")),
+            _ => Ok(Some(self.text.to_owned())),
+        }
+    }
+
+    /// A map of texts, some of them null.
+    pub fn text_map(&self) -> Result<Vec<(String, Option<String>)>> {
+        let members = self.members("java.util.LinkedHashMap<java.lang.String,java.lang.String>")?;
+        members.into_iter().map(|(name, value)| Ok((name, value.text()?))).collect()
+    }
+
+    /// A configuration: a map of texts; a null counts as not given.
+    pub fn config(&self) -> Result<Props> {
+        Ok(self.text_map()?.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+    }
+
+    fn below(&self, raw: &'a RawValue, link: &str) -> Node<'a> {
+        let chain = if self.chain.is_empty() { link.to_owned() } else { format!("{}->{link}", self.chain) };
+        Node { text: raw.get(), whole: self.whole, chain }
+    }
+
+    /// Where this value begins in the body.
+    fn start(&self) -> usize {
+        (self.text.as_ptr() as usize).saturating_sub(self.whole.as_ptr() as usize)
     }
 
     fn error(&self, text: &str) -> ApiError {
-        ApiError::internal(if self.0.is_empty() {
-            text.to_owned()
-        } else {
-            format!("{text} (through reference chain: {})", self.0)
-        })
+        self.error_at(text, self.start(), &self.chain)
     }
 
-    /// Cannot make a value of this Java class of what was sent.
-    pub fn mismatch(&self, class: &str, found: &Value) -> ApiError {
-        let (kind, token) = match found {
-            Value::Object(_) => ("Object value", "START_OBJECT"),
-            Value::Array(_) => ("Array value", "START_ARRAY"),
-            Value::String(_) => ("String value", "VALUE_STRING"),
-            Value::Number(number) if number.is_f64() => ("Floating-point value", "VALUE_NUMBER_FLOAT"),
-            Value::Number(_) => ("Integer value", "VALUE_NUMBER_INT"),
-            Value::Bool(true) => ("Boolean value", "VALUE_TRUE"),
-            Value::Bool(false) => ("Boolean value", "VALUE_FALSE"),
-            Value::Null => ("Null value", "VALUE_NULL"),
+    fn error_at(&self, text: &str, offset: usize, chain: &str) -> ApiError {
+        let before = self.whole.as_bytes().get(..offset).unwrap_or_default();
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+        let chain = if chain.is_empty() { String::new() } else { format!(" (through reference chain: {chain})") };
+        ApiError::internal(format!("{text}\n {}{chain}", location(line, column)))
+    }
+
+    /// Cannot make a value of this Java class of what was sent. The value itself is not repeated: it may be a password.
+    pub fn mismatch(&self, class: &str) -> ApiError {
+        let (kind, token) = match self.text.bytes().next() {
+            Some(b'{') => ("Object value", "START_OBJECT"),
+            Some(b'[') => ("Array value", "START_ARRAY"),
+            Some(b'"') => ("String value", "VALUE_STRING"),
+            Some(b't') => ("Boolean value", "VALUE_TRUE"),
+            Some(b'f') => ("Boolean value", "VALUE_FALSE"),
+            Some(b'n') => ("Null value", "VALUE_NULL"),
+            _ if self.text.contains(['.', 'e', 'E']) => ("Floating-point value", "VALUE_NUMBER_FLOAT"),
+            _ => ("Integer value", "VALUE_NUMBER_INT"),
         };
         self.error(&format!("Cannot deserialize value of type `{class}` from {kind} (token `JsonToken.{token}`)"))
     }
 
-    /// A member that the Java class does not have.
+    /// A member that the Java class does not have. Jackson notices at the object's end.
     pub fn unrecognized(&self, class: &str, name: &str, known: &[&str]) -> ApiError {
         let list: Vec<String> = known.iter().map(|name| format!("\"{name}\"")).collect();
         let text = format!(
@@ -133,52 +223,31 @@ impl Chain {
             known.len(),
             list.join(", ")
         );
-        self.member(class, name).error(&text)
+        let link = format!("{class}[\"{name}\"]");
+        let chain = if self.chain.is_empty() { link } else { format!("{}->{link}", self.chain) };
+        self.error_at(&text, self.start() + self.text.len(), &chain)
     }
 
     /// A word that is none of an enumeration's.
     pub fn no_constant(&self, class: &str, word: &str) -> ApiError {
         let readable = class.replace('$', ".");
-        let text =
-            format!("Cannot construct instance of `{class}`, problem: No enum constant {readable}.{}", word.to_uppercase());
-        self.error(&text)
+        self.error(&format!(
+            "Cannot construct instance of `{class}`, problem: No enum constant {readable}.{}",
+            word.to_uppercase()
+        ))
     }
-}
-
-/// The members of an object.
-pub fn object<'a>(value: &'a Value, class: &str, chain: &Chain) -> Result<&'a Map<String, Value>> {
-    value.as_object().ok_or_else(|| chain.mismatch(class, value))
-}
-
-/// A text; numbers and truths are taken as they are written, as Jackson does.
-pub fn text(value: &Value, chain: &Chain) -> Result<Option<String>> {
-    match value {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text.clone())),
-        Value::Number(_) | Value::Bool(_) => Ok(Some(value.to_string())),
-        Value::Array(_) | Value::Object(_) => Err(chain.mismatch("java.lang.String", value)),
-    }
-}
-
-/// A map of texts, some of them null.
-pub fn text_map(value: &Value, chain: &Chain) -> Result<Vec<(String, Option<String>)>> {
-    let class = "java.util.LinkedHashMap<java.lang.String,java.lang.String>";
-    let entries = object(value, class, chain)?.iter();
-    entries.map(|(name, value)| Ok((name.clone(), text(value, &chain.member("java.util.LinkedHashMap", name))?))).collect()
-}
-
-/// A configuration: a map of texts; a null counts as not given.
-pub fn config(value: &Value, chain: &Chain) -> Result<Props> {
-    let entries = text_map(value, chain)?;
-    Ok(entries.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn message(body: &str) -> String {
-        format!("{:?}", parse(body.as_bytes()).unwrap_err())
+    fn body(text: &str) -> Body {
+        Body(Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    fn message(text: &str) -> String {
+        format!("{:?}", body(text).root().err()).replace("\\\"", "\"")
     }
 
     /// Places and texts as a Connect 4.3 worker answered them.
@@ -203,8 +272,7 @@ mod tests {
             (r#"{"name": "a"#, "Unexpected end-of-input", 12),
         ];
         for (body, text, column) in expected {
-            let got = parse(body.as_bytes()).unwrap_err();
-            let got = format!("{got:?}").replace("\\\"", "\"");
+            let got = message(body);
             assert!(got.contains(text), "{body}: {got}");
             assert!(got.contains(&format!("column: {column}]")), "{body}: {got}");
         }
@@ -212,16 +280,31 @@ mod tests {
 
     #[test]
     fn odd_bytes_make_an_error_and_no_panic() {
-        for body in ["\u{fffd}", "{\"ä\u{301}\":ä}", "[1,\n ,2]", "{\"a\":1\n\n", "\"\\u12", "{\"a\":\u{1}}", "-", "01", "\"\n\""]
+        for text in ["\u{fffd}", "{\"ä\u{301}\":ä}", "[1,\n ,2]", "{\"a\":1\n\n", "\"\\u12", "{\"a\":\u{1}}", "-", "01", "\"\n\""]
         {
-            assert!(message(body).contains("500"), "{body}");
+            assert!(message(text).contains("500"), "{text}");
         }
-        assert!(parse(&[0xff, 0xfe]).is_err());
+        assert!(Body(Bytes::from_static(&[0xff, 0xfe])).root().is_err());
+        assert!(Body(Bytes::from_static(b"\"\xff\"")).root().is_err());
     }
 
     #[test]
     fn nothing_and_null_are_no_body() {
-        assert!(parse(b" \n").unwrap().is_none());
-        assert!(parse(b"null").unwrap().is_none());
+        assert!(body(" \n").root().unwrap().is_none());
+        assert!(body("null").root().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_named_with_its_place() {
+        let text = r#"{"a":1,"n": 1.50, "z": null,
+ "c":{"x":1}}"#;
+        let body = body(text);
+        let root = body.root().unwrap().unwrap();
+        let error = format!("{:?}", root.config().unwrap_err()).replace("\\\"", "\"");
+        assert!(error.contains("`java.lang.String` from Object value (token `JsonToken.START_OBJECT`)"), "{error}");
+        assert!(error.contains("line: 2, column: 6] (through reference chain: java.util.LinkedHashMap[\"c\"])"), "{error}");
+        let members = root.members("M").unwrap();
+        assert_eq!(members[1].1.text().unwrap().as_deref(), Some("1.50"));
+        assert_eq!(members[2].1.text().unwrap(), None);
     }
 }

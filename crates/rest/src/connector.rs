@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::Rest;
-use crate::body::{self, Body, Chain};
+use crate::body::Body;
 use crate::connectors::with_name;
 use crate::errors::{ApiError, Result};
 use crate::location::location;
@@ -31,14 +31,8 @@ pub async fn config(State(rest): State<Rest>, Path(name): Path<String>) -> Resul
 }
 
 /// `PUT /connectors/{c}/config`
-pub async fn put_config(
-    State(rest): State<Rest>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response> {
-    let body = body.ok_or_else(no_config)?;
-    let config = with_name(&name, body::config(&body, &Chain::default())?)?;
+pub async fn put_config(State(rest): State<Rest>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Result<Response> {
+    let config = with_name(&name, body.root()?.ok_or_else(no_config)?.config()?)?;
     let (created, info) = rest.herder.put(&name, config, None, true).await?;
     if created {
         let place = location(&headers, &rest.advertised_url, &info.name);
@@ -48,11 +42,10 @@ pub async fn put_config(
 }
 
 /// `PATCH /connectors/{c}/config`
-pub async fn patch_config(State(rest): State<Rest>, Path(name): Path<String>, Body(body): Body) -> Result<Json<ConnectorInfo>> {
+pub async fn patch_config(State(rest): State<Rest>, Path(name): Path<String>, body: Body) -> Result<Json<ConnectorInfo>> {
     // an unknown connector is reported before what is wrong with the body, as Connect does
     rest.herder.info(&name).await?;
-    let body = body.ok_or_else(no_config)?;
-    let changes = body::text_map(&body, &Chain::default())?;
+    let changes = body.root()?.ok_or_else(no_config)?.text_map()?;
     Ok(Json(rest.herder.patch(&name, changes).await?))
 }
 

@@ -9,7 +9,7 @@ use rowtide_runtime::herder::TargetState;
 use serde_json::{Map, Value};
 
 use crate::Rest;
-use crate::body::{self, Body, Chain};
+use crate::body::{Body, Node};
 use crate::errors::{ApiError, Result};
 use crate::location::location;
 
@@ -47,8 +47,8 @@ fn json(value: &impl serde::Serialize) -> Result<Value> {
 }
 
 /// `POST /connectors`
-pub async fn create(State(rest): State<Rest>, headers: HeaderMap, Body(body): Body) -> Result<Response> {
-    let request = CreateRequest::read(body)?;
+pub async fn create(State(rest): State<Rest>, headers: HeaderMap, body: Body) -> Result<Response> {
+    let request = CreateRequest::read(&body)?;
     let config = with_name(&request.name, request.config)?;
     let (_, info) = rest.herder.put(&request.name, config, request.initial, false).await?;
     let place = location(&headers, &rest.advertised_url, &info.name);
@@ -78,34 +78,32 @@ struct CreateRequest {
 impl CreateRequest {
     const CLASS: &str = "org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest";
 
-    fn read(body: Option<Value>) -> Result<Self> {
-        let body = body.ok_or_else(|| {
+    fn read(body: &Body) -> Result<Self> {
+        let root = body.root()?.ok_or_else(|| {
             ApiError::bad_request("The request has no body: a connector is created from {\"name\": …, \"config\": {…}}")
         })?;
-        let chain = Chain::default();
         let (mut name, mut config, mut initial) = (None, None, None);
-        for (key, value) in body::object(&body, Self::CLASS, &chain)? {
-            let chain = chain.member(Self::CLASS, key);
+        for (key, value) in root.members(Self::CLASS)? {
             match key.as_str() {
-                "name" => name = body::text(value, &chain)?,
+                "name" => name = value.text()?,
                 "config" if value.is_null() => {}
-                "config" => config = Some(body::config(value, &chain)?),
-                "initial_state" => initial = initial_state(value, &chain)?,
-                _ => return Err(Chain::default().unrecognized(Self::CLASS, key, &["config", "name", "initial_state"])),
+                "config" => config = Some(value.config()?),
+                "initial_state" => initial = initial_state(&value)?,
+                _ => return Err(root.unrecognized(Self::CLASS, &key, &["config", "name", "initial_state"])),
             }
         }
-        let config = config
-            .ok_or_else(|| ApiError::bad_request("The request has no \"config\": the connector's configuration is missing"))?;
+        let missing = "The request has no \"config\": the connector's configuration is missing";
+        let config = config.ok_or_else(|| ApiError::bad_request(missing))?;
         Ok(Self { name: name.unwrap_or_default().trim().to_owned(), config, initial })
     }
 }
 
-fn initial_state(value: &Value, chain: &Chain) -> Result<Option<TargetState>> {
-    let Some(word) = body::text(value, chain)? else { return Ok(None) };
+fn initial_state(value: &Node<'_>) -> Result<Option<TargetState>> {
+    let Some(word) = value.text()? else { return Ok(None) };
     match word.to_uppercase().as_str() {
         "RUNNING" => Ok(Some(TargetState::Started)),
         "PAUSED" => Ok(Some(TargetState::Paused)),
         "STOPPED" => Ok(Some(TargetState::Stopped)),
-        _ => Err(chain.no_constant(&format!("{}$InitialState", CreateRequest::CLASS), &word)),
+        _ => Err(value.no_constant(&format!("{}$InitialState", CreateRequest::CLASS), &word)),
     }
 }

@@ -12,10 +12,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::Rest;
-use crate::body::{self, Body, Chain};
+use crate::body::Body;
 use crate::errors::{ApiError, Result};
 
 const ROOT: &str = "root";
@@ -101,11 +100,10 @@ pub async fn put(
     State(rest): State<Rest>,
     Path(name): Path<String>,
     Query(query): Query<Vec<(String, String)>>,
-    Body(body): Body,
+    body: Body,
 ) -> Result<Response> {
-    let chain = Chain::default();
     let missing = || ApiError::bad_request("Desired 'level' parameter was not specified in request.");
-    let levels = body::text_map(&body.unwrap_or_else(|| Value::Object(Default::default())), &chain)?;
+    let levels = body.root()?.ok_or_else(missing)?.text_map()?;
     let wanted = levels.into_iter().find(|(key, _)| key == "level").and_then(|(_, level)| level).ok_or_else(missing)?;
     let level = known(&wanted).ok_or_else(|| ApiError::not_found(format!("invalid log level '{wanted}'.")))?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::Rest;
-use crate::body::{self, Body, Chain};
+use crate::body::{Body, Node};
 use crate::errors::{ApiError, Result};
 
 /// Connect's `ConnectorOffset`.
@@ -41,8 +41,8 @@ pub async fn get(State(rest): State<Rest>, Path(name): Path<String>) -> Result<J
 }
 
 /// `PATCH`
-pub async fn alter(State(rest): State<Rest>, Path(name): Path<String>, Body(body): Body) -> Result<Json<Message>> {
-    let offsets = read(body)?;
+pub async fn alter(State(rest): State<Rest>, Path(name): Path<String>, body: Body) -> Result<Json<Message>> {
+    let offsets = read(&body)?;
     if offsets.is_empty() {
         return Err(ApiError::bad_request("Partitions / offsets need to be provided for an alter offsets request"));
     }
@@ -58,42 +58,38 @@ const OFFSETS: &str = "org.apache.kafka.connect.runtime.rest.entities.ConnectorO
 const OFFSET: &str = "org.apache.kafka.connect.runtime.rest.entities.ConnectorOffset";
 
 /// The entries; empty when there is no list.
-fn read(body: Option<Value>) -> Result<Vec<(OffsetMap, Option<OffsetMap>)>> {
+fn read(body: &Body) -> Result<Vec<(OffsetMap, Option<OffsetMap>)>> {
     let mut entries = Vec::new();
-    let Some(body) = body else { return Ok(entries) };
-    let chain = Chain::default();
-    for (key, value) in body::object(&body, OFFSETS, &chain)? {
-        let within = chain.member(OFFSETS, key);
-        match value {
-            _ if key != "offsets" => return Err(chain.unrecognized(OFFSETS, key, &["offsets"])),
-            Value::Null => {}
-            Value::Array(list) => {
-                for (index, item) in list.iter().enumerate() {
-                    entries.push(entry(item, &within.element(index))?);
-                }
-            }
-            other => return Err(within.mismatch(&format!("java.util.ArrayList<{OFFSET}>"), other)),
+    let Some(root) = body.root()? else { return Ok(entries) };
+    for (key, value) in root.members(OFFSETS)? {
+        if key != "offsets" {
+            return Err(root.unrecognized(OFFSETS, &key, &["offsets"]));
+        }
+        for item in value.elements(&format!("java.util.ArrayList<{OFFSET}>"))? {
+            entries.push(entry(&item)?);
         }
     }
     Ok(entries)
 }
 
-fn entry(item: &Value, chain: &Chain) -> Result<(OffsetMap, Option<OffsetMap>)> {
+fn entry(item: &Node<'_>) -> Result<(OffsetMap, Option<OffsetMap>)> {
     let (mut partition, mut offset) = (None, None);
-    for (key, value) in body::object(item, OFFSET, chain)? {
-        let map = if value.is_null() { None } else { Some(map(value, &chain.member(OFFSET, key))?) };
+    for (key, value) in item.members(OFFSET)? {
         match key.as_str() {
-            "partition" => partition = map,
-            "offset" => offset = map,
-            _ => return Err(chain.unrecognized(OFFSET, key, &["partition", "offset"])),
+            "partition" => partition = map(&value)?,
+            "offset" => offset = map(&value)?,
+            _ => return Err(item.unrecognized(OFFSET, &key, &["partition", "offset"])),
         }
     }
-    let partition =
-        partition.ok_or_else(|| ApiError::bad_request("The partition for an offset entry cannot be null or missing"))?;
-    Ok((partition, offset))
+    let missing = "The partition for an offset entry cannot be null or missing";
+    Ok((partition.ok_or_else(|| ApiError::bad_request(missing))?, offset))
 }
 
-fn map(value: &Value, chain: &Chain) -> Result<OffsetMap> {
-    let object = body::object(value, "java.util.LinkedHashMap<java.lang.String,java.lang.Object>", chain)?;
-    json::from_object(object).map_err(|error| ApiError::bad_request(error.message()))
+fn map(value: &Node<'_>) -> Result<Option<OffsetMap>> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let class = "java.util.LinkedHashMap<java.lang.String,java.lang.Object>";
+    let Value::Object(object) = value.value()? else { return Err(value.mismatch(class)) };
+    json::from_object(&object).map(Some).map_err(|error| ApiError::bad_request(error.message()))
 }

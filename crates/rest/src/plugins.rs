@@ -7,7 +7,7 @@ use rowtide_runtime::herder::{ConfigKeyInfo, PluginEntry, Validated};
 use serde::Serialize;
 
 use crate::Rest;
-use crate::body::{self, Body, Chain};
+use crate::body::Body;
 use crate::errors::{ApiError, Result};
 
 /// `GET /connector-plugins`
@@ -23,17 +23,21 @@ pub async fn options(State(rest): State<Rest>, Path(plugin): Path<String>) -> Re
 }
 
 /// `PUT /connector-plugins/{p}/config/validate`
-pub async fn validate(State(rest): State<Rest>, Path(plugin): Path<String>, Body(body): Body) -> Result<Json<ConfigInfos>> {
-    let body = body
-        .ok_or_else(|| ApiError::bad_request("The request has no body: a JSON object of the configuration to check is needed"))?;
-    let config = body::config(&body, &Chain::default())?;
+pub async fn validate(State(rest): State<Rest>, Path(plugin): Path<String>, body: Body) -> Result<Json<ConfigInfos>> {
+    let missing = "The request has no body: a JSON object of the configuration to check is needed";
+    let config = body.root()?.ok_or_else(|| ApiError::bad_request(missing))?.config()?;
     let class = match config.get("connector.class") {
         Some(included) if !alias(included).ends_with(alias(&plugin)) => {
             let text = format!("Included connector type {included} does not match request type {plugin}");
             return Err(ApiError::bad_request(text));
         }
         Some(included) => included.to_owned(),
-        None => return Err(ApiError::bad_request("Connector config {} contains no connector type")),
+        None => {
+            // the names alone: values may be secret
+            let names: Vec<&str> = config.iter().map(|(name, _)| name).collect();
+            let text = format!("Connector config {{{}}} contains no connector type", names.join(", "));
+            return Err(ApiError::bad_request(text));
+        }
     };
     Ok(Json(rest.herder.validate(&class, config).await?.into()))
 }
