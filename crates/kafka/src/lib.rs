@@ -9,6 +9,7 @@ mod connection;
 mod consumer;
 mod error;
 mod jaas;
+mod java_store;
 mod partitioner;
 mod producer;
 pub mod record_batch;

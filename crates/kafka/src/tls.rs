@@ -1,10 +1,11 @@
 //! TLS to a broker, from the `ssl.*` properties as Java spells them.
 //!
-//! Here: PEM trust and key stores into a rustls configuration. JKS and PKCS12 stores get an error that says how to convert
-//! them. Not here: the connection that uses it.
+//! Here: PEM, PKCS12 and JKS stores into a rustls configuration. Not here: how Java's stores are laid out (`java_store`), the
+//! connection that uses it.
 
 use crate::config::Secret;
 use crate::error::KafkaError;
+use crate::java_store;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
 use rustls::crypto::{CryptoProvider, ring};
@@ -45,17 +46,22 @@ fn bad(key: &str, problem: impl Into<String>) -> KafkaError {
     KafkaError::Config { key: key.into(), problem: problem.into() }
 }
 
-/// Kafka's default store type is JKS, so a location without a type is one.
-fn require_pem(which: &str, store_type: Option<&str>) -> Result<(), KafkaError> {
+/// Whether a store is PEM text. Kafka's default type is JKS; a JKS or PKCS12 store is told by its content, as in Java.
+fn is_pem(which: &str, store_type: Option<&str>) -> Result<bool, KafkaError> {
     match store_type {
-        Some(t) if t.eq_ignore_ascii_case("PEM") => Ok(()),
-        other => Err(bad(
-            &format!("ssl.{which}.type"),
-            format!(
-                "{} stores are not supported yet; convert the store to PEM (keytool -importkeystore to PKCS12, then openssl pkcs12 -nodes) and set ssl.{which}.type=PEM",
-                other.unwrap_or("JKS (Kafka's default)")
-            ),
-        )),
+        Some(t) if t.eq_ignore_ascii_case("PEM") => Ok(true),
+        Some(t) if !t.eq_ignore_ascii_case("JKS") && !t.eq_ignore_ascii_case("PKCS12") => {
+            Err(bad(&format!("ssl.{which}.type"), format!("'{t}' is not supported; use PEM, PKCS12 or JKS")))
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Text given in a property can only be PEM, and Kafka asks for the type to say so.
+fn require_pem(which: &str, store_type: Option<&str>) -> Result<(), KafkaError> {
+    match is_pem(which, store_type)? {
+        true => Ok(()),
+        false => Err(bad(&format!("ssl.{which}.type"), "must be PEM when certificates or keys are given as text")),
     }
 }
 
@@ -102,8 +108,11 @@ impl TlsSettings {
             require_pem("truststore", self.truststore_type.as_deref())?;
             ("ssl.truststore.certificates", text.as_bytes().to_vec())
         } else if let Some(path) = &self.truststore_location {
-            require_pem("truststore", self.truststore_type.as_deref())?;
-            ("ssl.truststore.location", read_file("ssl.truststore.location", path)?)
+            let (key, data) = ("ssl.truststore.location", read_file("ssl.truststore.location", path)?);
+            if !is_pem("truststore", self.truststore_type.as_deref())? {
+                return self.java_roots(&data);
+            }
+            (key, data)
         } else {
             for cert in rustls_native_certs::load_native_certs().certs {
                 // A single unusable certificate of the system is no reason to stop.
@@ -123,6 +132,31 @@ impl TlsSettings {
         Ok(roots)
     }
 
+    fn java_roots(&self, data: &[u8]) -> Result<RootCertStore, KafkaError> {
+        let key = "ssl.truststore.location";
+        let password = self.truststore_password.as_ref().map(Secret::expose);
+        let content = java_store::read(data, password, None)
+            .map_err(|e| bad(key, format!("{e}; check ssl.truststore.password and ssl.truststore.type")))?;
+        let mut roots = RootCertStore::empty();
+        for cert in content.trusted {
+            roots.add(cert.into()).map_err(|e| bad(key, format!("has an unusable certificate: {e}")))?;
+        }
+        if roots.is_empty() {
+            return Err(bad(key, "holds no trusted certificate (keytool -importcert -trustcacerts adds one)"));
+        }
+        Ok(roots)
+    }
+
+    fn java_identity(&self, data: &[u8]) -> Result<Identity, KafkaError> {
+        let key = "ssl.keystore.location";
+        let password = self.keystore_password.as_ref().map(Secret::expose);
+        let content = java_store::read(data, password, self.key_password.as_ref().map(Secret::expose))
+            .map_err(|e| bad(key, format!("{e}; check ssl.keystore.password, ssl.key.password and ssl.keystore.type")))?;
+        let (private, chain) = content.identity.ok_or_else(|| bad(key, "holds no private key with a certificate"))?;
+        let private = PrivateKeyDer::try_from(private).map_err(|e| bad(key, format!("holds an unusable private key: {e}")))?;
+        Ok((chain.into_iter().map(CertificateDer::from).collect(), private))
+    }
+
     fn identity(&self) -> Result<Option<Identity>, KafkaError> {
         let (key_name, key_pem, chain_name, chain_pem) = if let Some(key) = &self.keystore_key {
             require_pem("keystore", self.keystore_type.as_deref())?;
@@ -131,9 +165,11 @@ impl TlsSettings {
             let chain = chain.ok_or_else(|| bad(chain_name, "is not set, but ssl.keystore.key is"))?;
             ("ssl.keystore.key", key.expose().as_bytes().to_vec(), chain_name, chain.as_bytes().to_vec())
         } else if let Some(path) = &self.keystore_location {
-            require_pem("keystore", self.keystore_type.as_deref())?;
             let name = "ssl.keystore.location";
             let pem = read_file(name, path)?;
+            if !is_pem("keystore", self.keystore_type.as_deref())? {
+                return self.java_identity(&pem).map(Some);
+            }
             (name, pem.clone(), name, pem)
         } else {
             return Ok(None);
@@ -202,10 +238,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_java_store_is_refused_with_the_way_out() {
-        let settings = TlsSettings { truststore_location: Some("/x.jks".into()), ..TlsSettings::default() };
+    fn an_unknown_store_type_is_refused_with_the_known_ones() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let mut settings = TlsSettings { truststore_location: Some(file.into()), ..TlsSettings::default() };
         let error = settings.client_config().unwrap_err().to_string();
-        assert!(error.contains("ssl.truststore.type") && error.contains("PEM"), "{error}");
+        assert!(error.contains("ssl.truststore.password"), "{error}");
+        settings.truststore_type = Some("BCFKS".into());
+        let error = settings.client_config().unwrap_err().to_string();
+        assert!(error.contains("ssl.truststore.type") && error.contains("PKCS12"), "{error}");
     }
 
     #[test]

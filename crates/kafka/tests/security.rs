@@ -54,6 +54,35 @@ fn client_certificate(dir: &Path) {
     std::fs::write(dir.join("client-both.pem"), both).unwrap();
 }
 
+/// The same as Java's stores: the broker's certificate to trust in JKS and PKCS12, the client's key in both.
+fn java_stores(dir: &Path) {
+    for (kind, name) in [("JKS", "jks"), ("PKCS12", "p12")] {
+        let mut trust = Command::new("keytool");
+        trust.args(["-importcert", "-noprompt", "-alias", "root", "-storetype", kind, "-storepass", "trustpass", "-file"]);
+        run(trust.arg(dir.join("server.pem")).arg("-keystore").arg(dir.join(format!("trust.{name}"))));
+    }
+    let (p12, jks) = (dir.join("client.p12"), dir.join("client.jks"));
+    let mut pack = Command::new("openssl");
+    pack.args(["pkcs12", "-export", "-name", "client", "-passout", "pass:keypass", "-in"]).arg(dir.join("client.pem"));
+    run(pack.arg("-inkey").arg(dir.join("client.key")).arg("-out").arg(&p12));
+    let mut import = Command::new("keytool");
+    import.args([
+        "-importkeystore",
+        "-noprompt",
+        "-srcstorepass",
+        "keypass",
+        "-deststoretype",
+        "JKS",
+        "-deststorepass",
+        "jkspass",
+    ]);
+    run(import
+        .args(["-srcalias", "client", "-destkeypass", "otherpass", "-srckeystore"])
+        .arg(&p12)
+        .arg("-destkeystore")
+        .arg(&jks));
+}
+
 struct Secured {
     broker: PrivateBroker,
     sasl: u16,
@@ -68,6 +97,7 @@ async fn secured() -> Secured {
     server_certificate(&dir, "server");
     server_certificate(&dir, "stranger");
     client_certificate(&dir);
+    java_stores(&dir);
     let plain = "org.apache.kafka.common.security.plain.PlainLoginModule required user_alice=\"plain-secret\";";
     let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
     let mut properties = format!(
@@ -142,6 +172,7 @@ async fn logins_and_tls_as_java_spells_them() {
     ];
     round_trip(secured.ssl, &inline).await;
 
+    with_java_stores(&secured, &dir).await;
     let wrong = jaas("scram.ScramLoginModule", "bob", "not-it");
     for (mechanism, jaas) in [("SCRAM-SHA-256", &wrong), ("PLAIN", &wrong)] {
         let error = refusal(secured.sasl, &sasl("SASL_PLAINTEXT", mechanism, jaas)).await;
@@ -153,6 +184,35 @@ async fn logins_and_tls_as_java_spells_them() {
     let error = refusal(secured.sasl_ssl, &[&sasl("SASL_SSL", "SCRAM-SHA-256", &scram)[..], &strange[1..]].concat()).await;
     assert!(matches!(&error, KafkaError::Authentication { problem, .. } if problem.contains("ssl.truststore")), "{error}");
     no_name_check(&secured, &trusted, &scram).await;
+}
+
+async fn with_java_stores(secured: &Secured, dir: &str) {
+    let file = |name: &str| format!("{dir}/{name}");
+    let (trust_jks, trust_p12, client_jks, client_p12) =
+        (file("trust.jks"), file("trust.p12"), file("client.jks"), file("client.p12"));
+    let jks = [
+        ("security.protocol", "SSL"),
+        ("ssl.truststore.location", trust_jks.as_str()),
+        ("ssl.keystore.location", client_jks.as_str()),
+        ("ssl.keystore.password", "jkspass"),
+        ("ssl.key.password", "otherpass"),
+    ];
+    round_trip(secured.ssl, &jks).await;
+    let p12 = [
+        ("security.protocol", "SSL"),
+        ("ssl.truststore.type", "PKCS12"),
+        ("ssl.truststore.location", trust_p12.as_str()),
+        ("ssl.truststore.password", "trustpass"),
+        ("ssl.keystore.location", client_p12.as_str()),
+        ("ssl.keystore.password", "keypass"),
+    ];
+    round_trip(secured.ssl, &p12).await;
+    let wrong = [&p12[..3], &[("ssl.truststore.password", "hunter2")]].concat();
+    let error = Admin::new(config("127.0.0.1:1", &wrong)).err().unwrap().to_string();
+    assert!(error.contains("ssl.truststore.password") && !error.contains("hunter2"), "{error}");
+    let wrong = [&jks[..4], &[("ssl.key.password", "hunter2")]].concat();
+    let error = Admin::new(config("127.0.0.1:1", &wrong)).err().unwrap().to_string();
+    assert!(error.contains("ssl.key.password") && !error.contains("hunter2"), "{error}");
 }
 
 /// The certificate names 127.0.0.1 only: "localhost" fails unless names are not checked.
