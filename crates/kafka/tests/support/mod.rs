@@ -103,6 +103,10 @@ pub struct PrivateBroker {
     dir: PathBuf,
     child: Option<Child>,
     pub port: u16,
+    node: usize,
+    /// `id@host:port` of every controller of its cluster.
+    voters: String,
+    controller: u16,
 }
 
 fn free_port() -> u16 {
@@ -123,7 +127,20 @@ impl PrivateBroker {
     pub fn new() -> Self {
         let dir = std::env::temp_dir().join(unique("broker"));
         std::fs::create_dir_all(&dir).unwrap();
-        Self { dir, child: None, port: free_port() }
+        let controller = free_port();
+        Self { dir, child: None, port: free_port(), node: 1, voters: format!("1@127.0.0.1:{controller}"), controller }
+    }
+
+    /// Brokers of one cluster, not yet formatted.
+    pub fn cluster(size: usize) -> Vec<Self> {
+        let mut brokers: Vec<Self> = (0..size).map(|_| Self::new()).collect();
+        let voters: Vec<String> =
+            brokers.iter().enumerate().map(|(i, b)| format!("{}@127.0.0.1:{}", i + 1, b.controller)).collect();
+        for (i, broker) in brokers.iter_mut().enumerate() {
+            broker.node = i + 1;
+            broker.voters = voters.join(",");
+        }
+        brokers
     }
 
     pub fn dir(&self) -> &Path {
@@ -140,7 +157,7 @@ impl PrivateBroker {
 
     /// Formats the storage.
     pub fn format(&self, extras: &Extras) {
-        let controller = free_port();
+        let controller = self.controller;
         let mut listeners = format!("PLAINTEXT://{},CONTROLLER://127.0.0.1:{controller}", self.address());
         let mut advertised = format!("PLAINTEXT://{}", self.address());
         let mut protocols = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned();
@@ -150,10 +167,12 @@ impl PrivateBroker {
             protocols += &format!(",{name}:{name}");
         }
         let text = format!(
-            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\nlisteners={listeners}\n\
+            "process.roles=broker,controller\nnode.id={}\ncontroller.quorum.voters={}\nlisteners={listeners}\n\
              advertised.listeners={advertised}\nlistener.security.protocol.map={protocols}\ninter.broker.listener.name=PLAINTEXT\n\
              controller.listener.names=CONTROLLER\nlog.dirs={}\noffsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\nnum.partitions=1\n{}\n",
+            self.node,
+            self.voters,
             self.dir.join("data").display(),
             extras.properties
         );
@@ -171,13 +190,18 @@ impl PrivateBroker {
 
     /// Starts it and waits until it answers.
     pub async fn start(&mut self) {
+        self.launch();
+        let admin = Admin::new(config(&self.address(), &[])).unwrap();
+        let found = admin.describe_cluster().await;
+        assert!(found.is_ok(), "the private broker did not start, see {}: {found:?}", self.dir.join("kafka.log").display());
+    }
+
+    /// Starts it; a cluster's broker answers once most of the others run.
+    pub fn launch(&mut self) {
         let log = std::fs::File::create(self.dir.join("kafka.log")).unwrap();
         let mut command = java("kafka.Kafka", &[]);
         command.arg(self.dir.join("server.properties")).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         self.child = Some(command.spawn().unwrap());
-        let admin = Admin::new(config(&self.address(), &[])).unwrap();
-        let found = admin.describe_cluster().await;
-        assert!(found.is_ok(), "the private broker did not start, see {}: {found:?}", self.dir.join("kafka.log").display());
     }
 
     /// Stops it: in order, or as a crash does.
