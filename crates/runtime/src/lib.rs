@@ -3,7 +3,12 @@
 //! Names no source, transform, converter or sink: those come in as plug-ins from the binary.
 
 pub mod acks;
+pub mod connector_config;
 pub mod herder;
 pub mod offsets;
 pub mod properties;
 pub mod pipeline;
+pub mod kafka_sink;
+pub mod topic_creation;
+pub mod variables;
+pub mod worker_config;

@@ -1,0 +1,22 @@
+//! The options that Connect itself gives every source connector: their declaration, their validation in Connect's order
+//! and words, and the transforms and converters that they name.
+//!
+//! What a connector's own options mean belongs to its source.
+
+mod build;
+mod keys;
+mod listing;
+mod validate;
+
+pub use build::{encoder, source};
+pub use keys::definition;
+pub use listing::{key_info, plugin_keys};
+pub use validate::{Validation, unknown, validate};
+
+use rowtide_api::Props;
+
+/// The items of a comma-separated list.
+fn list(props: &Props, name: &str) -> Vec<String> {
+    let text = props.get(name).unwrap_or_default();
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}

@@ -1,0 +1,205 @@
+//! Variables in configurations: `${provider:path:key}` by `config.providers`, and plain `${NAME}` from the environment.
+//!
+//! Filled in when a connector is started or validated; what the user wrote is what is stored and shown.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use rowtide_api::{Error, JavaRegex, Props, Result};
+
+use crate::properties;
+
+/// What fills in variables.
+#[derive(Clone, Debug, Default)]
+pub struct Variables {
+    environment: bool,
+    providers: HashMap<String, Provider>,
+}
+
+/// Kafka's own providers (`org.apache.kafka.common.config.provider`).
+#[derive(Clone, Debug)]
+enum Provider {
+    /// a properties file and a key in it; only below these paths, if there are any
+    File(Vec<PathBuf>),
+    /// a directory and a file in it, whose content is the value
+    Directory(Vec<PathBuf>),
+    /// a variable whose name matches this pattern
+    Environment(Option<JavaRegex>),
+}
+
+impl Variables {
+    /// From the worker's `config.providers`; `environment`: fill in `${NAME}` too.
+    pub fn new(environment: bool, worker: &Props) -> Result<Self> {
+        let mut providers = HashMap::new();
+        let aliases = worker.get("config.providers").unwrap_or_default();
+        for alias in aliases.split(',').map(str::trim).filter(|alias| !alias.is_empty()) {
+            let class = worker.get(&format!("config.providers.{alias}.class")).map(str::trim).unwrap_or_default();
+            let param = |name: &str| worker.get(&format!("config.providers.{alias}.param.{name}"));
+            let paths = || {
+                let list = param("allowed.paths").unwrap_or_default();
+                list.split(',').map(str::trim).filter(|path| !path.is_empty()).map(PathBuf::from).collect()
+            };
+            let provider = match class.rsplit('.').next().unwrap_or_default() {
+                "FileConfigProvider" => Provider::File(paths()),
+                "DirectoryConfigProvider" => Provider::Directory(paths()),
+                "EnvVarConfigProvider" => {
+                    let pattern = param("allowlist.pattern");
+                    Provider::Environment(pattern.map(|pattern| JavaRegex::new(pattern, false)).transpose()?)
+                }
+                _ => {
+                    return Err(Error::configuration(format!("config provider '{alias}': the class '{class}' is not there")).remedy(
+                        "set config.providers.<alias>.class to org.apache.kafka.common.config.provider.FileConfigProvider, \
+                         DirectoryConfigProvider or EnvVarConfigProvider",
+                    ));
+                }
+            };
+            providers.insert(alias.to_owned(), provider);
+        }
+        Ok(Self { environment, providers })
+    }
+
+    /// A configuration with all variables filled in.
+    pub fn fill_in(&self, props: &Props) -> Result<Props> {
+        let filled = props.iter().map(|(name, value)| {
+            if !value.contains("${") {
+                return Ok((name, value.to_owned()));
+            }
+            let value = self.replace(value, self.environment).map_err(|error| error.context(&format!("the property '{name}'")))?;
+            Ok((name, value))
+        });
+        filled.collect::<Result<Vec<_>>>().map(|pairs| pairs.into_iter().collect())
+    }
+
+    /// Replaces what can be; anything else stays as it is (`${routedByValue}`, `${topic}-${timestamp}`).
+    fn replace(&self, value: &str, environment: bool) -> Result<String> {
+        let mut out = String::new();
+        let mut rest = value;
+        while let Some(start) = rest.find("${") {
+            let Some(length) = rest[start..].find('}') else { break };
+            let inner = &rest[start + 2..start + length];
+            out.push_str(&rest[..start]);
+            match self.look_up(inner, environment)? {
+                Some(found) => out.push_str(&found),
+                None => out.push_str(&rest[start..=start + length]),
+            }
+            rest = &rest[start + length + 1..];
+        }
+        out.push_str(rest);
+        Ok(out)
+    }
+
+    fn look_up(&self, inner: &str, environment: bool) -> Result<Option<String>> {
+        let Some((alias, name)) = inner.split_once(':') else {
+            let mut letters = inner.bytes();
+            let plain = letters.next().is_some_and(|first| first.is_ascii_uppercase() || first == b'_')
+                && letters.all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_');
+            return Ok(if plain && environment { std::env::var(inner).ok() } else { None });
+        };
+        let Some(provider) = self.providers.get(alias) else { return Ok(None) };
+        // ConfigTransformer: provider:path:key, or provider:key with an empty path
+        let (path, key) = name.split_once(':').map_or(("", name), |(path, key)| (path, key));
+        provider.get(path, key)
+    }
+}
+
+impl Provider {
+    fn get(&self, path: &str, key: &str) -> Result<Option<String>> {
+        match self {
+            Provider::Environment(allowed) => {
+                if !path.is_empty() {
+                    return Err(Error::configuration(format!(
+                        "Path is not supported for EnvVarConfigProvider, invalid value '{path}'"
+                    )));
+                }
+                let allowed = allowed.as_ref().is_none_or(|pattern| pattern.is_full_match(key));
+                Ok(if allowed { std::env::var(key).ok() } else { None })
+            }
+            Provider::File(allowed) => {
+                if path.is_empty() || !is_below(Path::new(path), allowed) {
+                    return Ok(None);
+                }
+                let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
+                let file = properties::parse(&text).map_err(|reason| {
+                    Error::configuration(format!("Could not read properties from file {path}: {reason}"))
+                })?;
+                Ok(file.get(key).map(str::to_owned))
+            }
+            Provider::Directory(allowed) => {
+                let file = Path::new(path).join(key);
+                // A key is a file's name, never a way out of the directory.
+                let plain = Path::new(key).components().count() == 1 && !key.contains("..");
+                if path.is_empty() || !plain || !is_below(Path::new(path), allowed) || !file.is_file() {
+                    return Ok(None);
+                }
+                std::fs::read_to_string(&file).map(Some).map_err(|error| unreadable(&file.display().to_string(), error))
+            }
+        }
+    }
+}
+
+fn is_below(path: &Path, allowed: &[PathBuf]) -> bool {
+    let climbs = path.components().any(|part| part == std::path::Component::ParentDir);
+    allowed.is_empty() || (!climbs && allowed.iter().any(|root| path.starts_with(root)))
+}
+
+fn unreadable(path: &str, error: std::io::Error) -> Error {
+    Error::configuration(format!("Could not read properties from file {path}"))
+        .remedy("make the file readable for this user, or correct the variable")
+        .caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(variables: &Variables, value: &str) -> String {
+        let props: Props = [("x", value)].into_iter().collect();
+        variables.fill_in(&props).unwrap().get("x").unwrap().to_owned()
+    }
+
+    #[test]
+    fn plain_names_come_from_the_environment_and_everything_else_stays() {
+        let variables = Variables::new(true, &Props::default()).unwrap();
+        let path = std::env::var("PATH").unwrap();
+        assert_eq!(filled(&variables, "a${PATH}b"), format!("a{path}b"));
+        for stays in ["${routedByValue}", "${topic}-${timestamp}", "${NOT_SET_ANYWHERE_1}", "${file:/x:y}", "${", "$1", "${}"] {
+            assert_eq!(filled(&variables, stays), stays);
+        }
+        assert_eq!(filled(&Variables::default(), "${PATH}"), "${PATH}", "a worker does so only when told");
+    }
+
+    #[test]
+    fn providers_are_kafkas() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secrets.properties");
+        std::fs::write(&file, "pass=s3\\:cret\n").unwrap();
+        std::fs::write(folder.path().join("token"), "t0ken").unwrap();
+        let worker: Props = [
+            ("config.providers", "f,d,e"),
+            ("config.providers.f.class", "org.apache.kafka.common.config.provider.FileConfigProvider"),
+            ("config.providers.d.class", "org.apache.kafka.common.config.provider.DirectoryConfigProvider"),
+            ("config.providers.e.class", "org.apache.kafka.common.config.provider.EnvVarConfigProvider"),
+            ("config.providers.e.param.allowlist.pattern", "PA.*"),
+        ]
+        .into_iter()
+        .collect();
+        let variables = Variables::new(false, &worker).unwrap();
+        let (file, folder) = (file.display(), folder.path().display());
+        assert_eq!(filled(&variables, &format!("x${{f:{file}:pass}}y")), "xs3:crety");
+        assert_eq!(filled(&variables, &format!("${{f:{file}:none}}")), format!("${{f:{file}:none}}"));
+        assert_eq!(filled(&variables, &format!("${{d:{folder}:token}}")), "t0ken");
+        assert_eq!(filled(&variables, &format!("${{d:{folder}:../token}}")), format!("${{d:{folder}:../token}}"));
+        assert_eq!(filled(&variables, "${e:PATH}"), std::env::var("PATH").unwrap());
+        assert_eq!(filled(&variables, "${e:HOME}"), "${e:HOME}");
+        let missing: Props = [("password", "${f:/no/such/file:x}")].into_iter().collect();
+        let error = variables.fill_in(&missing).unwrap_err();
+        assert!(error.message().starts_with("the property 'password': Could not read properties from file /no/such/file"));
+    }
+
+    #[test]
+    fn an_unknown_provider_is_refused_with_what_there_is() {
+        let worker: Props = [("config.providers", "vault"), ("config.providers.vault.class", "x.Vault")].into_iter().collect();
+        let error = Variables::new(false, &worker).unwrap_err();
+        assert_eq!(error.message(), "config provider 'vault': the class 'x.Vault' is not there");
+    }
+}

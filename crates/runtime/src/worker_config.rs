@@ -1,0 +1,264 @@
+//! The worker's own properties in standalone mode: declared, defaulted, checked.
+//!
+//! What a connector's configuration means belongs to `connector_config`; listeners are read by the REST server, client
+//! properties by the Kafka client.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rowtide_api::{ConfigDef, ConfigKey, ConfigType, Error, Importance, Props, Result, Width};
+
+use crate::variables::Variables;
+
+const fn key(name: &'static str, kind: ConfigType, default: Option<&'static str>, doc: &'static str) -> ConfigKey {
+    let mut key = ConfigKey::new(name, kind, Importance::Medium, name).doc(doc).width(Width::None);
+    key.default = default;
+    key.group = "Worker";
+    key
+}
+
+const fn required(mut key: ConfigKey) -> ConfigKey {
+    key.required = true;
+    key.importance = Importance::High;
+    key
+}
+
+/// Kafka Connect 4.3's `WorkerConfig` and `StandaloneConfig`.
+const KEYS: &[ConfigKey] = &[
+    required(key("bootstrap.servers", ConfigType::List, None, "host:port of Kafka brokers to begin with; the rest is learnt from them.")),
+    key("client.dns.lookup", ConfigType::String, Some("use_all_dns_ips"), "Accepted; all addresses of a name are tried."),
+    required(key("key.converter", ConfigType::Class, None, "Converter of record keys; its own options follow under `key.converter.`. A connector may name another one.")),
+    key("key.converter.plugin.version", ConfigType::String, None, "Accepted; there is one version of each converter."),
+    required(key("value.converter", ConfigType::Class, None, "Converter of record values; its own options follow under `value.converter.`.")),
+    key("value.converter.plugin.version", ConfigType::String, None, "Accepted; there is one version of each converter."),
+    key("header.converter", ConfigType::Class, Some("org.apache.kafka.connect.storage.SimpleHeaderConverter"), "Converter of header values."),
+    key("header.converter.plugin.version", ConfigType::String, None, "Accepted; there is one version of each converter."),
+    key("task.shutdown.graceful.timeout.ms", ConfigType::Long, Some("5000"), "How long a stop waits, for all tasks together, until what was read is durable and its offsets are stored."),
+    key("offset.flush.interval.ms", ConfigType::Long, Some("60000"), "How often offsets are stored, after which the database may forget what is before them."),
+    key("offset.flush.timeout.ms", ConfigType::Long, Some("5000"), "Accepted; offsets of durable records are stored without waiting for the others."),
+    key("offset.storage.file.filename", ConfigType::String, None, "The offsets file of standalone mode, in the format that Java workers write."),
+    key("plugin.path", ConfigType::List, None, "Accepted and not used: connectors, converters and transforms are built in."),
+    key("plugin.discovery", ConfigType::String, Some("hybrid_warn"), "Accepted and not used."),
+    key("config.providers", ConfigType::List, Some(""), "Aliases of providers that fill in `${alias:path:key}`; classes under `config.providers.<alias>.class`."),
+    key("connector.client.config.override.policy", ConfigType::String, Some("All"), "Which `producer.override.` and `admin.override.` properties a connector may set: All, None or Principal."),
+    key("topic.creation.enable", ConfigType::Boolean, Some("true"), "Whether `topic.creation.` properties of connectors create topics; else the broker does."),
+    key("topic.tracking.enable", ConfigType::Boolean, Some("true"), "Whether the topics that a connector wrote to are remembered."),
+    key("topic.tracking.allow.reset", ConfigType::Boolean, Some("true"), "Whether they may be forgotten by request."),
+    key("metrics.sample.window.ms", ConfigType::Long, Some("30000"), "Accepted and not used."),
+    key("metrics.num.samples", ConfigType::Int, Some("2"), "Accepted and not used."),
+    key("metrics.recording.level", ConfigType::String, Some("INFO"), "Accepted and not used."),
+    key("metric.reporters", ConfigType::List, Some("org.apache.kafka.common.metrics.JmxReporter"), "Accepted and not used."),
+    key("listeners", ConfigType::List, Some("http://:8083"), "Addresses of the REST API."),
+    key("admin.listeners", ConfigType::List, None, "Addresses of the admin endpoints; absent: those of `listeners`; empty: none."),
+    key("rest.advertised.host.name", ConfigType::String, None, "Host name of the worker's id."),
+    key("rest.advertised.port", ConfigType::Int, None, "Port of the worker's id."),
+    key("rest.advertised.listener", ConfigType::String, None, "http or https."),
+    key("rest.host.name", ConfigType::String, None, "Deprecated; use `listeners`.").unlisted(),
+    key("rest.port", ConfigType::Int, None, "Deprecated; use `listeners`.").unlisted(),
+    key("access.control.allow.origin", ConfigType::String, Some(""), "Origin that browsers may call the REST API from."),
+    key("access.control.allow.methods", ConfigType::String, Some(""), "Methods that such calls may use."),
+    key("response.http.headers.config", ConfigType::String, Some(""), "Headers added to each answer."),
+    key("rest.extension.classes", ConfigType::List, Some(""), "Accepted and not used."),
+    key("rowtide.config.env", ConfigType::Boolean, Some("false"), "Whether `${NAME}` in a connector's configuration is filled in from this process's environment. Whoever may call REST can then read it."),
+];
+
+/// Families that are passed on, or accepted.
+const PREFIXES: &[&str] = &[
+    "key.converter.",
+    "value.converter.",
+    "header.converter.",
+    "config.providers.",
+    "producer.",
+    "consumer.",
+    "admin.",
+    "admin.listeners.https.",
+    "listeners.https.",
+    "ssl.",
+    "sasl.",
+    "security.",
+    "internal.key.converter",
+    "internal.value.converter",
+    "metrics.context.",
+];
+
+/// Settings of distributed mode and of the worker's own clients: a file made for them is no reason to warn.
+const ALSO_KNOWN: &[&str] = &["group.id", "client.id", "offset.storage.topic", "config.storage.topic", "status.storage.topic"];
+
+/// The declaration, for the manual.
+pub fn definition() -> &'static ConfigDef {
+    static DEF: OnceLock<ConfigDef> = OnceLock::new();
+    DEF.get_or_init(|| ConfigDef { keys: KEYS.to_vec(), prefixes: PREFIXES.to_vec() })
+}
+
+/// Which client properties a connector may override.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverridePolicy {
+    /// any
+    All,
+    /// none
+    None,
+    /// who it is: `security.protocol`, `sasl.jaas.config`, `sasl.mechanism`
+    Principal,
+}
+
+impl OverridePolicy {
+    /// Connect's reason why a property may not be overridden; none when it may.
+    pub fn refuses(self, property: &str) -> Option<String> {
+        let name = match self {
+            OverridePolicy::All => return None,
+            OverridePolicy::Principal if matches!(property, "security.protocol" | "sasl.jaas.config" | "sasl.mechanism") => return None,
+            OverridePolicy::Principal => "Principal",
+            OverridePolicy::None => "None",
+        };
+        Some(format!("The '{name}' policy does not allow '{property}' to be overridden in the connector configuration."))
+    }
+}
+
+/// A worker's configuration, checked.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// as the user wrote it, variables filled in
+    pub props: Props,
+    /// `offset.flush.interval.ms`
+    pub flush_interval: Duration,
+    /// `task.shutdown.graceful.timeout.ms`
+    pub graceful_timeout: Duration,
+    /// `topic.creation.enable`
+    pub topic_creation: bool,
+    /// `topic.tracking.enable`
+    pub topic_tracking: bool,
+    /// `topic.tracking.allow.reset`
+    pub topic_reset: bool,
+    /// `connector.client.config.override.policy`
+    pub override_policy: OverridePolicy,
+    /// what fills in variables of connectors' configurations
+    pub variables: Variables,
+}
+
+impl WorkerConfig {
+    /// The worker of `rowtide standalone`. Warns of what has no effect, fails on what a worker cannot run with.
+    pub fn standalone(props: &Props) -> Result<Self> {
+        let worker = Self::read(props, false)?;
+        for name in ["bootstrap.servers", "key.converter", "value.converter", "offset.storage.file.filename"] {
+            if worker.get(name).is_none_or(|value| value.trim().is_empty()) {
+                return Err(Error::configuration(format!("Missing required configuration \"{name}\" which has no default value."))
+                    .remedy(format!("set '{name}' in the worker's properties file")));
+            }
+        }
+        Ok(worker)
+    }
+
+    /// The worker of `rowtide run`: JSON converters unless told otherwise, variables always filled in.
+    pub fn run(props: &Props) -> Result<Self> {
+        let mut filled = props.clone();
+        for name in ["key.converter", "value.converter"] {
+            if filled.get(name).is_none() {
+                filled.set(name, "org.apache.kafka.connect.json.JsonConverter");
+            }
+        }
+        Self::read(&filled, true)
+    }
+
+    fn read(props: &Props, always_environment: bool) -> Result<Self> {
+        let view = definition().read(props);
+        let environment = always_environment || view.flag("rowtide.config.env");
+        let variables = Variables::new(environment, props)?;
+        let props = variables.fill_in(props)?;
+        let view = definition().read(&props);
+        for value in definition().validate(&props) {
+            if let Some(error) = value.errors.iter().find(|error| !error.starts_with("Missing required")) {
+                return Err(Error::configuration(error.as_str()).remedy("correct it in the worker's properties file"));
+            }
+        }
+        let policy = view.text("connector.client.config.override.policy")?;
+        let override_policy = match policy.rsplit('.').next().unwrap_or(policy) {
+            "All" | "AllConnectorClientConfigOverridePolicy" => OverridePolicy::All,
+            "None" | "NoneConnectorClientConfigOverridePolicy" => OverridePolicy::None,
+            "Principal" | "PrincipalConnectorClientConfigOverridePolicy" => OverridePolicy::Principal,
+            other => {
+                return Err(Error::configuration(format!("connector.client.config.override.policy: there is no policy '{other}'"))
+                    .remedy("use All, None or Principal"));
+            }
+        };
+        Ok(Self {
+            flush_interval: view.millis("offset.flush.interval.ms")?,
+            graceful_timeout: view.millis("task.shutdown.graceful.timeout.ms")?,
+            topic_creation: view.flag("topic.creation.enable"),
+            topic_tracking: view.flag("topic.tracking.enable"),
+            topic_reset: view.flag("topic.tracking.allow.reset"),
+            override_policy,
+            variables,
+            props,
+        })
+    }
+
+    /// Says once, in the log, what of the file has no effect.
+    pub fn log_what_has_no_effect(&self) {
+        let accepted = ["plugin.path", "plugin.discovery", "metric.reporters", "rest.extension.classes"];
+        let given: Vec<&str> = accepted.into_iter().filter(|name| self.props.get(name).is_some()).collect();
+        if !given.is_empty() {
+            tracing::info!("accepted and not used, since everything is built in: {}", given.join(", "));
+        }
+        let own: Props = self.props.iter().filter(|(name, _)| !ALSO_KNOWN.contains(name)).collect();
+        for sentence in definition().unknown(&own, &[]) {
+            // Un-prefixed client properties are the worker's own clients': standalone has none.
+            tracing::warn!("{sentence}");
+        }
+    }
+
+    /// A property, or its default.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.props.get(name).or_else(|| definition().key(name).and_then(|key| key.default))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn props(more: &[(&str, &str)]) -> Props {
+        let base = [
+            ("bootstrap.servers", "b:9092"),
+            ("key.converter", "org.apache.kafka.connect.json.JsonConverter"),
+            ("value.converter", "org.apache.kafka.connect.json.JsonConverter"),
+            ("offset.storage.file.filename", "/tmp/o"),
+        ];
+        base.iter().chain(more).copied().collect()
+    }
+
+    #[test]
+    fn defaults_are_connects() {
+        let worker = WorkerConfig::standalone(&props(&[("plugin.path", "/x"), ("offset.flush.interval.ms", "100")])).unwrap();
+        assert_eq!(worker.flush_interval, Duration::from_millis(100));
+        assert_eq!(worker.graceful_timeout, Duration::from_secs(5));
+        assert!(worker.topic_creation && worker.topic_tracking && worker.topic_reset);
+        assert_eq!(worker.override_policy, OverridePolicy::All);
+        assert_eq!(worker.get("header.converter"), Some("org.apache.kafka.connect.storage.SimpleHeaderConverter"));
+    }
+
+    #[test]
+    fn what_a_worker_cannot_run_with_is_named() {
+        let without: Props = props(&[]).iter().filter(|(name, _)| *name != "key.converter").collect();
+        let error = WorkerConfig::standalone(&without).unwrap_err();
+        assert_eq!(error.message(), "Missing required configuration \"key.converter\" which has no default value.");
+        let error = WorkerConfig::standalone(&props(&[("offset.flush.interval.ms", "soon")])).unwrap_err();
+        assert!(error.message().contains("Invalid value soon for configuration offset.flush.interval.ms"), "{error}");
+        let error = WorkerConfig::standalone(&props(&[("connector.client.config.override.policy", "Some")])).unwrap_err();
+        assert!(error.message().contains("there is no policy 'Some'"));
+    }
+
+    #[test]
+    fn policies_refuse_in_connects_words() {
+        assert_eq!(OverridePolicy::Principal.refuses("sasl.mechanism"), None);
+        assert_eq!(
+            OverridePolicy::None.refuses("acks").unwrap(),
+            "The 'None' policy does not allow 'acks' to be overridden in the connector configuration."
+        );
+    }
+
+    #[test]
+    fn unknown_keys_come_with_what_was_meant() {
+        let sentences = definition().unknown(&props(&[("offset.flush.intervall.ms", "1"), ("producer.linger.ms", "5")]), &[]);
+        assert_eq!(sentences, ["the property 'offset.flush.intervall.ms' is not known and has no effect; did you mean 'offset.flush.interval.ms'?"]);
+    }
+}
