@@ -63,7 +63,8 @@ fn malformed(bytes: &[u8], error: &serde_json::Error) -> String {
     let word: String = row.get(start..).unwrap_or_default().chars().take_while(char::is_ascii_alphanumeric).collect();
     let reason = error.to_string();
     let any = "JSON String, Number, Array, Object or token 'null', 'true' or 'false'";
-    if word.chars().next().is_some_and(char::is_alphabetic) && !reason.starts_with("key must be a string") {
+    let wants_value = ["expected value", "expected ident", "trailing characters"].iter().any(|start| reason.starts_with(start));
+    if wants_value && word.chars().next().is_some_and(char::is_alphabetic) {
         return format!("Unrecognized token '{word}': was expecting ({any})\n {}", location(line, start + 1));
     }
     let expected = match reason.split(" at line").next().unwrap_or_default() {
@@ -72,6 +73,10 @@ fn malformed(bytes: &[u8], error: &serde_json::Error) -> String {
         "expected `,` or `}`" => "was expecting comma to separate Object entries".to_owned(),
         "expected `,` or `]`" => "was expecting comma to separate Array entries".to_owned(),
         "expected value" => format!("expected a valid value ({any})"),
+        other if other.starts_with("control character") => {
+            let text = "Illegal unquoted character: has to be escaped using backslash to be included in string value";
+            return format!("{text}\n {}", location(line, column));
+        }
         other => other.to_owned(),
     };
     let found = row.get(at..).and_then(|rest| rest.chars().next());
@@ -218,11 +223,9 @@ impl<'a> Node<'a> {
     /// A member that the Java class does not have. Jackson notices at the object's end.
     pub fn unrecognized(&self, class: &str, name: &str, known: &[&str]) -> ApiError {
         let list: Vec<String> = known.iter().map(|name| format!("\"{name}\"")).collect();
-        let text = format!(
-            "Unrecognized field \"{name}\" (class {class}), not marked as ignorable ({} known properties: {})",
-            known.len(),
-            list.join(", ")
-        );
+        let count = if known.len() == 1 { "one known property".to_owned() } else { format!("{} known properties", known.len()) };
+        let list = list.join(", ");
+        let text = format!("Unrecognized field \"{name}\" (class {class}), not marked as ignorable ({count}: {list})");
         let link = format!("{class}[\"{name}\"]");
         let chain = if self.chain.is_empty() { link } else { format!("{}->{link}", self.chain) };
         self.error_at(&text, self.start() + self.text.len(), &chain)

@@ -43,9 +43,10 @@ pub async fn put_config(State(rest): State<Rest>, Path(name): Path<String>, head
 
 /// `PATCH /connectors/{c}/config`
 pub async fn patch_config(State(rest): State<Rest>, Path(name): Path<String>, body: Body) -> Result<Json<ConnectorInfo>> {
-    // an unknown connector is reported before what is wrong with the body, as Connect does
+    let changes = body.root()?.map(|root| root.text_map()).transpose()?;
+    // an unknown connector is reported before a missing body, as Connect does
     rest.herder.info(&name).await?;
-    let changes = body.root()?.ok_or_else(no_config)?.text_map()?;
+    let changes = changes.ok_or_else(no_config)?;
     Ok(Json(rest.herder.patch(&name, changes).await?))
 }
 

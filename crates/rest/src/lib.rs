@@ -11,7 +11,6 @@ mod listeners;
 mod location;
 mod loggers;
 mod offsets;
-mod options;
 mod plugins;
 mod root;
 mod server;
@@ -22,7 +21,6 @@ use rowtide_runtime::herder::Herder;
 
 pub use listeners::Listeners;
 pub use loggers::{Apply, LoggerLevel, Loggers};
-pub use options::OPTIONS;
 pub use server::serve;
 
 /// What every handler works with.
