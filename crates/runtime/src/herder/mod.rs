@@ -3,6 +3,8 @@
 //! REST and CLI talk to nothing else. Here stand the trait and the plain data that it speaks in; `standalone` is
 //! the herder of one process. How a task does its work belongs to `pipeline`.
 
+pub mod standalone;
+
 use async_trait::async_trait;
 use rowtide_api::{ConfigValue, OffsetMap, Props};
 use serde::Serialize;

@@ -87,7 +87,7 @@ impl<'a> Attempt<'a> {
         let context = SinkContext { connector: setup.connector.clone(), task: setup.task, config: setup.config.clone() };
         let sink = (setup.sink)(context).await?;
         let offsets = setup.offsets.load(&setup.connector).await?;
-        let mut task = (setup.source)();
+        let mut task = (setup.source)()?;
         let context = rowtide_api::TaskContext {
             connector: setup.connector.clone(),
             task: setup.task,

@@ -51,7 +51,7 @@ pub struct TaskSetup {
     /// its configuration, variables filled in
     pub config: Props,
     /// makes the source
-    pub source: Arc<dyn Fn() -> Box<dyn SourceTask> + Send + Sync>,
+    pub source: Arc<dyn Fn() -> Result<Box<dyn SourceTask>> + Send + Sync>,
     /// makes an encoder; each encode thread owns one
     pub encoder: Arc<dyn Fn() -> Result<Encoder> + Send + Sync>,
     /// makes the sink
