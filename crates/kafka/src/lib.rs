@@ -14,12 +14,12 @@
 //! | language | Rust throughout (`ring` apart) | Rust | C library, needs cmake or make, libcurl or a feature off |
 //! | brokers | 2.8 to 4.3 tested, see below | 3.9 and newer only | all |
 //! | group messages of protocol type `connect` | yes, any request can be sent | no | no |
-//! | Java's PEM, PKCS12 and JKS stores | yes | no | PEM, PKCS12 |
+//! | Java's PEM, PKCS12 and JKS stores | yes | not looked at | PEM, PKCS12 |
 //! | SASL | PLAIN, SCRAM-SHA-256/512; OAUTHBEARER and GSSAPI not yet | PLAIN, SCRAM, OAUTHBEARER | all, with more C libraries |
 //! | transactions | not yet (the batch format and the requests are there) | yes | yes |
 //! | control of memory, batches and acks | ours | theirs | theirs, a callback a record |
 //!
-//! Only `krafka`'s and `rdkafka`'s columns are from their documentation; ours is measured or tested here.
+//! The columns of `krafka` and `rdkafka` are from their documentation; ours is measured or tested here.
 //!
 //! **Throughput**, one million records of 200 random letters, no key, default settings (`acks=all`, idempotent, `linger.ms=5`,
 //! `batch.size=16384`), broker 4.3.1 and client on the same two shared cores of an AMD EPYC, 23 November 2026, alternating runs, three

@@ -260,3 +260,57 @@ async fn topics_are_described_configured_listed_and_deleted() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_topic_that_is_deleted_under_the_producer_goes_on_from_the_start() {
+    let broker = shared_broker();
+    let name = create(&broker, "reborn", 1, &[]).await;
+    let topic: Arc<str> = name.as_str().into();
+    let (producer, mut deliveries) = producer(config(&broker, &[]));
+    producer.send_batch((0..100).map(|n| record(&topic, None, &format!("0:{n}"), n)).collect()).await.unwrap();
+    settle(&mut deliveries, 100).await;
+    delete(&broker, std::slice::from_ref(&name)).await;
+    let admin = Admin::new(config(&broker, &[])).unwrap();
+    eventually("it is gone", std::time::Duration::from_secs(10), async || admin.partition_count(&name).await.unwrap().is_none())
+        .await;
+    producer.send_batch((0..100).map(|n| record(&topic, None, &format!("0:{n}"), n)).collect()).await.unwrap();
+    for delivery in settle(&mut deliveries, 100).await {
+        delivery.result.unwrap();
+    }
+    producer.send_batch((100..200).map(|n| record(&topic, None, &format!("0:{n}"), n)).collect()).await.unwrap();
+    for delivery in settle(&mut deliveries, 100).await {
+        delivery.result.unwrap();
+    }
+    assert_complete_and_ordered(&read_all(config(&broker, &[]), &name).await, 1, 200);
+    delete(&broker, &[name]).await;
+}
+
+#[tokio::test]
+async fn one_batch_may_go_to_two_hundred_new_topics_and_flush_waits_for_all() {
+    let broker = shared_broker();
+    let names: Vec<String> = (0..200).map(|n| unique(&format!("many-{n}"))).collect();
+    let topics: Vec<Arc<str>> = names.iter().map(|n| n.as_str().into()).collect();
+    let (producer, mut deliveries) = producer(config(&broker, &[("linger.ms", "600000")]));
+    let records = (0..2000).map(|n| record(&topics[n % 200], Some("k"), "v", n as u64));
+    producer.send_batch(records.collect()).await.unwrap();
+    producer.flush().await;
+    let mut settled = 0;
+    while let Ok(delivery) = deliveries.try_recv() {
+        delivery.result.unwrap();
+        settled += delivery.tokens.len();
+    }
+    assert_eq!(settled, 2000, "all are settled when flush returns, whatever linger.ms is");
+    delete(&broker, &names).await;
+}
+
+#[tokio::test]
+async fn closing_settles_every_record_and_a_closed_producer_takes_none() {
+    let broker = shared_broker();
+    let name = create(&broker, "closing", 3, &[]).await;
+    let topic: Arc<str> = name.as_str().into();
+    let (producer, mut deliveries) = producer(config(&broker, &[("linger.ms", "600000")]));
+    producer.send_batch((0..5000).map(|n| record(&topic, Some(&n.to_string()), "v", n)).collect()).await.unwrap();
+    producer.close(std::time::Duration::from_secs(30)).await;
+    assert!(settle(&mut deliveries, 5000).await.iter().all(|d| d.result.is_ok()));
+    delete(&broker, &[name]).await;
+}
