@@ -14,6 +14,7 @@ pub mod envelope;
 pub mod filters;
 pub mod headers;
 pub mod heartbeat;
+pub mod java_order;
 pub mod naming;
 pub mod options;
 pub mod settings;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytestring::ByteString;
 use rowtide_api::{Datum, Field, Kind, OffsetMap, OffsetValue, Schema, SchemaRef, Struct, ToOffset, Value};
 
+use crate::java_order;
 use crate::adjust::NameAdjuster;
 
 /// The block in the envelopes of a transaction's events.
@@ -80,16 +81,8 @@ impl TransactionCounters {
 
     /// Counts in the order in which Java's `HashMap` gives them out, which is that of the original's records.
     fn counts(&self) -> Vec<(&Arc<str>, i64)> {
-        let mut buckets = 16;
-        while self.tables.len() * 4 > buckets * 3 {
-            buckets *= 2;
-        }
-        let bucket = |name: &str| {
-            let hash = name.encode_utf16().fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
-            (hash ^ (hash >> 16)) as usize & (buckets - 1)
-        };
         let mut counts: Vec<_> = self.tables.iter().map(|(name, count)| (name, *count)).collect();
-        counts.sort_by_cached_key(|(name, _)| bucket(name));
+        java_order::sort(&mut counts, |(name, _)| name);
         counts
     }
 }

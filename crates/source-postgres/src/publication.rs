@@ -156,9 +156,9 @@ pub async fn set_replica_identities(connection: &mut Connection, wanted: &str, t
 
 async fn set_replica_identity(connection: &mut Connection, id: &TableId, identity: &str) -> Result<()> {
     let sql = format!(
-        "SELECT CASE c.relreplident WHEN 'd' THEN 'DEFAULT' WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE XX
-         (SELECT quote_ident(ic.relname) FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid \
-         WHERE i.indrelid = c.oid AND i.indisreplident) || '"' END FROM pg_catalog.pg_class c WHERE c.oid = {}::regclass",
+        "SELECT CASE c.relreplident WHEN 'd' THEN 'DEFAULT' WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE 'USING INDEX ' || (SELECT '\"' || \
+         replace(ic.relname, '\"', '\"\"') || '\"' FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid \
+         WHERE i.indrelid = c.oid AND i.indisreplident) END FROM pg_catalog.pg_class c WHERE c.oid = {}::regclass",
         quote_literal(&quote_table(id))
     );
     let rows = connection.query(&sql).await.map_err(|error| explain("reading the replica identity", error))?;

@@ -60,7 +60,7 @@ impl StreamState<'_> {
     /// The table of a relation message: columns from the message, which is exact for this point of the log; defaults,
     /// nullability and key from the catalogs as they are now, which is the best there is.
     pub(super) async fn relation(&mut self, relation: &Relation) -> Result<Option<Captured>> {
-        let id = TableId::in_schema(relation.namespace.as_str(), relation.name.as_str());
+        let id = TableId::in_schema(&*relation.namespace, &*relation.name);
         if !self.database.filters.is_captured(&id) {
             return Ok(None);
         }
@@ -250,7 +250,7 @@ fn refuse_case_twins(relation: &Relation, id: &TableId) -> Result<()> {
 /// A table with the columns of the message and what the catalogs say beside them.
 fn table_of(relation: &Relation, id: TableId, known: Option<&Table>, types: &crate::types::PgTypes) -> Table {
     let columns = relation.columns.iter().map(|sent| {
-        let mut column = types.column(sent.name.as_str(), sent.type_oid, sent.type_modifier, None);
+        let mut column = types.column(&sent.name, sent.type_oid, sent.type_modifier, None);
         match known.and_then(|table| table.columns.iter().find(|have| *have.name == *sent.name)) {
             Some(have) => {
                 column.optional = have.optional;
@@ -272,7 +272,7 @@ fn table_of(relation: &Relation, id: TableId, known: Option<&Table>, types: &cra
         Some(table) => table.key.iter().filter(|name| columns.iter().any(|column| column.name == **name)).cloned().collect(),
         // the table is gone: its replica identity is the best guess
         None if relation.identity == b'f' => Vec::new(),
-        None => relation.columns.iter().filter(|column| column.is_key).map(|column| column.name.as_str().into()).collect(),
+        None => relation.columns.iter().filter(|column| column.is_key).map(|column| (&*column.name).into()).collect(),
     };
     Table { id, columns, key, comment: known.and_then(|table| table.comment.clone()) }
 }

@@ -35,6 +35,7 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
     let mut state = StreamState::new(database);
     state.progress(out)?;
     out.flush().await?;
+    let mut asked = control.clone();
     let mut messages = Vec::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -55,7 +56,7 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
                 changed.map_err(|_| Error::transient("the task was stopped"))?;
             }
             _ = ticks.tick() => out.read_clock(),
-            () = control.finished(), if !state.in_transaction() => break,
+            () = asked.finished(), if !state.in_transaction() => break,
         }
         state.beat(out).await?;
         hand_over(&mut state, &mut stream, out, &mut control).await?;
@@ -186,7 +187,7 @@ impl<'a> StreamState<'a> {
 
     async fn take(&mut self, message: ReplicationMessage, out: &mut Dispatcher) -> Result<()> {
         match message {
-            ReplicationMessage::Keepalive { wal_end, reply_requested } => {
+            ReplicationMessage::Keepalive { wal_end, reply_requested, .. } => {
                 self.status_due |= reply_requested;
                 self.idle(wal_end, out)
             }

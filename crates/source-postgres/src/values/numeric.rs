@@ -1,0 +1,235 @@
+//! `numeric` and `money`: decimals of any length.
+//!
+//! A number that fits 128 bits, as nearly all do, takes no big arithmetic.
+
+use bytes::Bytes;
+use num_bigint::BigInt;
+use rowtide_api::{SchemaRef, Struct, Value};
+use rowtide_cdc::Column;
+
+use super::{ValueError, as_str};
+use crate::types::DecimalMode;
+
+/// Digits that surely fit an `i128`.
+const SAFE_DIGITS: usize = 38;
+
+/// How numbers of one column are represented.
+#[derive(Clone, Debug)]
+pub enum Shape {
+    /// `Decimal`: the unscaled value at the column's scale
+    Fixed(usize),
+    /// `VariableScaleDecimal`
+    Variable(SchemaRef),
+    /// floating-point
+    Double,
+    /// plain text; at the column's scale if it has one
+    Text(Option<usize>),
+}
+
+impl Shape {
+    /// For a column and its schema.
+    pub fn new(mode: DecimalMode, column: &Column, schema: &SchemaRef) -> Self {
+        let scale = column.scale.unwrap_or(0).max(0) as usize;
+        match (mode, crate::schema::is_variable(column)) {
+            (DecimalMode::Double, _) => Shape::Double,
+            (DecimalMode::String, variable) => Shape::Text((!variable).then_some(scale)),
+            (DecimalMode::Precise, true) => Shape::Variable(schema.clone()),
+            (DecimalMode::Precise, false) => Shape::Fixed(scale),
+        }
+    }
+}
+
+/// A number as text: sign, digits without point, and how many of them follow the point.
+struct Digits<'a> {
+    negative: bool,
+    whole: &'a str,
+    fraction: &'a str,
+}
+
+impl<'a> Digits<'a> {
+    fn parse(text: &'a str) -> Result<Self, ValueError> {
+        let (negative, text) = match text.strip_prefix('-') {
+            Some(text) => (true, text),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let numeric = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.len() + fraction.len() == 0 || !numeric(whole) || !numeric(fraction) {
+            return Err(ValueError("a decimal number"));
+        }
+        Ok(Self { negative, whole, fraction })
+    }
+
+    /// Two's complement of the unscaled value at this scale, of the fewest bytes (Java's `BigInteger.toByteArray`).
+    /// Digits past the scale must be zeros: they would be lost.
+    fn unscaled(&self, scale: usize) -> Result<Bytes, ValueError> {
+        let kept = self.fraction.len().min(scale);
+        let (fraction, lost) = self.fraction.split_at(kept);
+        if lost.bytes().any(|digit| digit != b'0') {
+            return Err(ValueError("a number of the column's scale"));
+        }
+        let zeros = scale - kept;
+        if self.whole.len() + scale <= SAFE_DIGITS {
+            let digits = self.whole.bytes().chain(fraction.bytes());
+            let number = digits.fold(0_i128, |number, digit| number * 10 + i128::from(digit - b'0'));
+            let number = number * 10_i128.pow(zeros as u32);
+            return Ok(minimal(if self.negative { -number } else { number }));
+        }
+        let text = format!("{}{fraction}{}", self.whole, "0".repeat(zeros));
+        let number: BigInt = text.parse().map_err(|_| ValueError("a decimal number"))?;
+        Ok(if self.negative { -number } else { number }.to_signed_bytes_be().into())
+    }
+
+    /// Plain notation with exactly `scale` digits after the point, or with those that are there.
+    fn plain(&self, scale: Option<usize>) -> String {
+        let scale = scale.unwrap_or(self.fraction.len());
+        let whole = self.whole.trim_start_matches('0');
+        let mut text = String::with_capacity(whole.len() + scale + 3);
+        let is_zero = whole.is_empty() && self.fraction.bytes().all(|digit| digit == b'0');
+        if self.negative && !is_zero {
+            text.push('-');
+        }
+        text.push_str(if whole.is_empty() { "0" } else { whole });
+        if scale > 0 {
+            text.push('.');
+            text.extend(self.fraction.chars().chain(std::iter::repeat('0')).take(scale));
+        }
+        text
+    }
+}
+
+/// The fewest big-endian bytes that hold the number in two's complement.
+fn minimal(number: i128) -> Bytes {
+    let bytes = number.to_be_bytes();
+    let fill = if number < 0 { 0xFF } else { 0 };
+    let mut start = 0;
+    while start < 15 && bytes[start] == fill && (bytes[start + 1] ^ fill) & 0x80 == 0 {
+        start += 1;
+    }
+    Bytes::copy_from_slice(&bytes[start..])
+}
+
+/// A `numeric`.
+pub fn numeric(raw: &[u8], shape: &Shape) -> Result<Value, ValueError> {
+    let text = as_str(raw)?;
+    if matches!(text, "NaN" | "Infinity" | "-Infinity") {
+        return special(text, shape);
+    }
+    let digits = Digits::parse(text)?;
+    Ok(match shape {
+        Shape::Fixed(scale) => Value::Bytes(digits.unscaled(*scale)?),
+        Shape::Variable(schema) => {
+            let scale = digits.fraction.trim_end_matches('0').len();
+            let value = Value::Bytes(digits.unscaled(scale)?);
+            Value::Struct(Struct::new(schema.clone(), vec![Value::Int32(scale as i32), value]))
+        }
+        Shape::Double => Value::Float64(text.parse().map_err(|_| ValueError("a number"))?),
+        Shape::Text(scale) => Value::string(digits.plain(*scale)),
+    })
+}
+
+/// What is no number has no `Decimal`.
+fn special(text: &str, shape: &Shape) -> Result<Value, ValueError> {
+    match shape {
+        Shape::Double => Ok(Value::Float64(text.parse().map_err(|_| ValueError("a number"))?)),
+        Shape::Text(_) => Ok(Value::string(match text {
+            "NaN" => "NAN",
+            "Infinity" => "POSITIVE_INFINITY",
+            _ => "NEGATIVE_INFINITY",
+        })),
+        Shape::Fixed(_) | Shape::Variable(_) => Err(ValueError("a number that a Decimal can hold (decimal.handling.mode=string or double can)")),
+    }
+}
+
+/// How `money` is represented.
+#[derive(Clone, Copy, Debug)]
+pub struct Money {
+    /// `decimal.handling.mode`
+    pub mode: DecimalMode,
+    /// `money.fraction.digits`
+    pub digits: u32,
+}
+
+/// An amount as the server's `lc_monetary` writes it: currency signs and thousands separators are left out.
+pub fn money(raw: &[u8], money: &Money) -> Result<Value, ValueError> {
+    let text = as_str(raw)?;
+    let negative = text.starts_with(['(', '-']);
+    let amount: String = text.chars().filter(|letter| letter.is_ascii_digit() || *letter == '.').collect();
+    let digits = Digits { negative, ..Digits::parse(&amount)? };
+    Ok(match money.mode {
+        DecimalMode::String => Value::string(digits.plain(None)),
+        DecimalMode::Double => Value::Float64(digits.plain(None).parse().map_err(|_| ValueError("an amount"))?),
+        DecimalMode::Precise => Value::Bytes(rounded(&digits, money.digits as usize)?),
+    })
+}
+
+/// Half up, away from zero.
+fn rounded(digits: &Digits<'_>, scale: usize) -> Result<Bytes, ValueError> {
+    if digits.fraction.len() <= scale {
+        return digits.unscaled(scale);
+    }
+    let (kept, lost) = digits.fraction.split_at(scale);
+    let text = format!("{}{kept}", digits.whole);
+    let number: i128 = text.parse().map_err(|_| ValueError("an amount"))?;
+    let number = number + i128::from(lost.as_bytes()[0] >= b'5');
+    Ok(minimal(if digits.negative { -number } else { number }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fixed(text: &str, scale: usize) -> Vec<u8> {
+        match numeric(text.as_bytes(), &Shape::Fixed(scale)).unwrap() {
+            Value::Bytes(bytes) => bytes.to_vec(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn decimals_are_the_fewest_bytes_of_the_unscaled_value() {
+        assert_eq!(fixed("1234.56", 2), [0x01, 0xE2, 0x40]);
+        assert_eq!(fixed("-99999", 0), [0xFE, 0x79, 0x61]);
+        assert_eq!(fixed("0", 2), [0]);
+        assert_eq!(fixed("1.28", 2), [0, 0x80]);
+        assert_eq!(fixed("-1.28", 2), [0x80]);
+        assert!(numeric(b"1.234", &Shape::Fixed(2)).is_err());
+    }
+
+    #[test]
+    fn plain_text_has_the_columns_scale() {
+        let text = |raw: &str, scale| numeric(raw.as_bytes(), &Shape::Text(scale)).unwrap();
+        assert_eq!(text("1.5", Some(3)), Value::string("1.500"));
+        assert_eq!(text("-0.10", None), Value::string("-0.10"));
+        assert_eq!(text("NaN", None), Value::string("NAN"));
+        assert_eq!(text("-Infinity", None), Value::string("NEGATIVE_INFINITY"));
+    }
+
+    #[test]
+    fn amounts_lose_their_currency() {
+        let precise = Money { mode: DecimalMode::Precise, digits: 2 };
+        assert_eq!(money(b"$1,234.56", &precise), Ok(Value::Bytes(vec![0x01, 0xE2, 0x40].into())));
+        assert_eq!(money(b"-$92,233,720,368,547,758.08", &precise), Ok(Value::Bytes(vec![0x80, 0, 0, 0, 0, 0, 0, 0].into())));
+        assert_eq!(money(b"($1.00)", &Money { mode: DecimalMode::String, digits: 2 }), Ok(Value::string("-1.00")));
+    }
+
+    proptest! {
+        #[test]
+        fn the_fast_path_equals_big_arithmetic(whole in "[0-9]{1,60}", fraction in "[0-9]{0,20}", negative: bool, more in 0_usize..20) {
+            let text = format!("{}{whole}.{fraction}", if negative { "-" } else { "" });
+            let digits = Digits::parse(&text).unwrap();
+            let scale = fraction.len() + more;
+            let expected: BigInt = format!("{}{whole}{fraction}{}", if negative { "-" } else { "" }, "0".repeat(more)).parse().unwrap();
+            prop_assert_eq!(digits.unscaled(scale).unwrap().to_vec(), expected.to_signed_bytes_be());
+        }
+
+        #[test]
+        fn no_text_panics(raw: Vec<u8>) {
+            let _ = numeric(&raw, &Shape::Fixed(3));
+            let _ = numeric(&raw, &Shape::Text(None));
+            let _ = money(&raw, &Money { mode: DecimalMode::Precise, digits: 2 });
+        }
+    }
+}

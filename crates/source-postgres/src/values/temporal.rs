@@ -1,0 +1,370 @@
+//! Dates and times in the style ISO (manual, "Date/Time Output"), in each `time.precision.mode`.
+//!
+//! Calendar arithmetic is the proleptic Gregorian one by days (H. Hinnant, "chrono-Compatible Low-Level Date
+//! Algorithms"), as PostgreSQL's is. Years before Christ are `0044-03-15 BC` = year -43.
+
+use std::fmt::Write;
+
+use rowtide_api::{Kind, Schema, Value};
+
+use super::{ValueError, as_str};
+
+const MICROS_A_DAY: i64 = 86_400_000_000;
+/// pgjdbc's infinities (`PGStatement.DATE_POSITIVE_INFINITY`), as the original's microseconds have them.
+const POSITIVE_INFINITY: i64 = 9_223_372_036_825_200_000;
+const NEGATIVE_INFINITY: i64 = -9_223_372_036_832_400_000;
+
+/// How a date is represented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DateForm {
+    /// days since the epoch
+    Days,
+    /// `2024-02-29Z`
+    Iso,
+}
+
+/// How a time of day is represented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum TimeForm {
+    Millis,
+    Micros,
+    Nanos,
+    Iso,
+}
+
+/// How a timestamp is represented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum TimestampForm {
+    Millis,
+    Micros,
+    Nanos,
+    Iso,
+}
+
+impl DateForm {
+    /// The form that a schema demands.
+    pub fn of(schema: &Schema) -> Self {
+        if schema.kind == Kind::String { DateForm::Iso } else { DateForm::Days }
+    }
+}
+
+impl TimeForm {
+    /// The form that a schema demands.
+    pub fn of(schema: &Schema) -> Self {
+        match (&schema.kind, schema.name.as_deref()) {
+            (Kind::String, _) => TimeForm::Iso,
+            (Kind::Int32, _) => TimeForm::Millis,
+            (_, Some("io.debezium.time.NanoTime")) => TimeForm::Nanos,
+            _ => TimeForm::Micros,
+        }
+    }
+}
+
+impl TimestampForm {
+    /// The form that a schema demands.
+    pub fn of(schema: &Schema) -> Self {
+        match (&schema.kind, schema.name.as_deref()) {
+            (Kind::String, _) => TimestampForm::Iso,
+            (_, Some("io.debezium.time.NanoTimestamp")) => TimestampForm::Nanos,
+            (_, Some("io.debezium.time.MicroTimestamp")) => TimestampForm::Micros,
+            _ => TimestampForm::Millis,
+        }
+    }
+}
+
+/// A `date`.
+pub fn date(raw: &[u8], form: DateForm) -> Result<Value, ValueError> {
+    let wrong = ValueError("a date");
+    let days = match raw {
+        b"infinity" => i64::from(i32::MAX),
+        b"-infinity" => i64::from(i32::MIN),
+        _ => {
+            let mut text = Text::new(raw);
+            let (year, month, day) = text.date().ok_or(wrong)?;
+            days_of(text.era(year).ok_or(wrong)?, month, day).ok_or(wrong)?
+        }
+    };
+    Ok(match form {
+        DateForm::Days => Value::Int32(i32::try_from(days).map_err(|_| wrong)?),
+        DateForm::Iso => {
+            let mut iso = String::with_capacity(16);
+            write_date(days, &mut iso);
+            iso.push('Z');
+            Value::string(iso)
+        }
+    })
+}
+
+/// A `time`; 24:00:00 is a time of day here, as in PostgreSQL.
+pub fn time(raw: &[u8], form: TimeForm) -> Result<Value, ValueError> {
+    let wrong = ValueError("a time of day");
+    let mut text = Text::new(raw);
+    let micros = text.time().filter(|_| text.is_done()).ok_or(wrong)?;
+    Ok(match form {
+        TimeForm::Millis => Value::Int32((micros / 1000) as i32),
+        TimeForm::Micros => Value::Int64(micros),
+        TimeForm::Nanos => Value::Int64(micros * 1000),
+        TimeForm::Iso => {
+            let mut iso = String::with_capacity(20);
+            write_time(micros % MICROS_A_DAY, &mut iso, None);
+            iso.push('Z');
+            Value::string(iso)
+        }
+    })
+}
+
+/// A `timestamp`, taken as UTC.
+pub fn timestamp(raw: &[u8], form: TimestampForm) -> Result<Value, ValueError> {
+    let wrong = ValueError("a timestamp");
+    let (micros, finite) = match raw {
+        b"infinity" => (POSITIVE_INFINITY, false),
+        b"-infinity" => (NEGATIVE_INFINITY, false),
+        _ => (Text::new(raw).timestamp().filter(|(_, offset)| *offset == 0).ok_or(wrong)?.0, true),
+    };
+    Ok(match form {
+        TimestampForm::Millis => Value::Int64(micros.div_euclid(1000)),
+        TimestampForm::Micros => Value::Int64(micros),
+        TimestampForm::Nanos if !finite => Value::Int64(if micros > 0 { i64::MAX } else { i64::MIN }),
+        TimestampForm::Nanos => Value::Int64(micros.checked_mul(1000).ok_or(ValueError("a timestamp that fits nanoseconds since 1970"))?),
+        TimestampForm::Iso => Value::string(iso_timestamp(micros, None)),
+    })
+}
+
+/// A `timestamptz` as UTC with exactly this many digits of fraction.
+pub fn timestamptz(raw: &[u8], digits: usize) -> Result<Value, ValueError> {
+    if matches!(raw, b"infinity" | b"-infinity") {
+        return Ok(Value::string(as_str(raw)?.to_owned()));
+    }
+    let (micros, offset) = Text::new(raw).timestamp().ok_or(ValueError("a timestamp with time zone"))?;
+    let micros = micros.checked_sub(offset * 1_000_000).ok_or(ValueError("a timestamp with time zone"))?;
+    Ok(Value::string(iso_timestamp(micros, Some(digits))))
+}
+
+/// A `timetz` as UTC.
+pub fn timetz(raw: &[u8]) -> Result<Value, ValueError> {
+    let wrong = ValueError("a time with time zone");
+    let mut text = Text::new(raw);
+    let micros = text.time().ok_or(wrong)?;
+    let offset = text.offset().filter(|_| text.is_done()).ok_or(wrong)?;
+    let utc = (micros - offset * 1_000_000).rem_euclid(MICROS_A_DAY);
+    let mut iso = String::with_capacity(20);
+    write_time(utc, &mut iso, None);
+    iso.push('Z');
+    Ok(Value::string(iso))
+}
+
+fn iso_timestamp(micros: i64, digits: Option<usize>) -> String {
+    let mut iso = String::with_capacity(32);
+    write_date(micros.div_euclid(MICROS_A_DAY), &mut iso);
+    iso.push('T');
+    write_time(micros.rem_euclid(MICROS_A_DAY), &mut iso, digits);
+    iso.push('Z');
+    iso
+}
+
+/// Java's `ISO_LOCAL_DATE`: at least four digits of year, a sign before more or before Christ.
+fn write_date(days: i64, out: &mut String) {
+    let (year, month, day) = civil_of(days);
+    // writing to a String cannot fail
+    let _ = match year {
+        0..=9999 => write!(out, "{year:04}-{month:02}-{day:02}"),
+        10_000.. => write!(out, "+{year}-{month:02}-{day:02}"),
+        _ => write!(out, "-{:04}-{month:02}-{day:02}", -year),
+    };
+}
+
+/// With exactly `digits` of fraction, or with as many as are not zero (Java's `ISO_LOCAL_TIME`).
+fn write_time(micros: i64, out: &mut String, digits: Option<usize>) {
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    let two = |out: &mut String, number: i64| {
+        out.push(char::from(b'0' + (number / 10 % 10) as u8));
+        out.push(char::from(b'0' + (number % 10) as u8));
+    };
+    two(out, seconds / 3600);
+    out.push(':');
+    two(out, seconds / 60 % 60);
+    out.push(':');
+    two(out, seconds % 60);
+    let mut nine = [b'0'; 9];
+    let mut rest = fraction;
+    for place in (0..6).rev() {
+        nine[place] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let used = digits.unwrap_or_else(|| nine.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1)).min(9);
+    if used > 0 {
+        out.push('.');
+        out.extend(nine[..used].iter().map(|digit| char::from(*digit)));
+    }
+}
+
+/// Days since 1970-01-01 of a proleptic Gregorian date.
+fn days_of(year: i64, month: i64, day: i64) -> Option<i64> {
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+}
+
+fn civil_of(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let part = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * part + 2) / 5 + 1;
+    let month = if part < 10 { part + 3 } else { part - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// Reads the server's text from the front.
+struct Text<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Text<'a> {
+    fn new(rest: &'a [u8]) -> Self {
+        Self { rest }
+    }
+
+    fn is_done(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn eat(&mut self, byte: u8) -> Option<()> {
+        let (first, rest) = self.rest.split_first()?;
+        (*first == byte).then(|| self.rest = rest)
+    }
+
+    /// A number of at least one and at most `most` digits, and how many they were.
+    fn number(&mut self, most: usize) -> Option<(i64, usize)> {
+        let length = self.rest.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        (length > 0).then(|| (digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')), length))
+    }
+
+    fn date(&mut self) -> Option<(i64, i64, i64)> {
+        let (year, _) = self.number(7)?;
+        self.eat(b'-')?;
+        let (month, _) = self.number(2)?;
+        self.eat(b'-')?;
+        let (day, _) = self.number(2)?;
+        Some((year, month, day))
+    }
+
+    /// Microseconds of `HH:MM:SS[.ffffff]`.
+    fn time(&mut self) -> Option<i64> {
+        let (hours, _) = self.number(2)?;
+        self.eat(b':')?;
+        let (minutes, _) = self.number(2)?;
+        let seconds = if self.eat(b':').is_some() { self.number(2)?.0 } else { 0 };
+        let fraction = if self.eat(b'.').is_some() {
+            let (fraction, length) = self.number(6)?;
+            fraction * 10_i64.pow(6 - length as u32)
+        } else {
+            0
+        };
+        (hours <= 24 && minutes < 60 && seconds <= 60).then(|| ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + fraction)
+    }
+
+    /// Seconds of `+HH[:MM[:SS]]`.
+    fn offset(&mut self) -> Option<i64> {
+        let sign = if self.eat(b'-').is_some() {
+            -1
+        } else {
+            self.eat(b'+')?;
+            1
+        };
+        let mut seconds = self.number(2)?.0 * 3600;
+        if self.eat(b':').is_some() {
+            seconds += self.number(2)?.0 * 60;
+            if self.eat(b':').is_some() {
+                seconds += self.number(2)?.0;
+            }
+        }
+        Some(sign * seconds)
+    }
+
+    /// The astronomical year, after a possible ` BC` at the end.
+    fn era(&mut self, year: i64) -> Option<i64> {
+        match self.rest {
+            b"" => Some(year),
+            b" BC" => Some(1 - year),
+            _ => None,
+        }
+    }
+
+    /// Microseconds since the epoch of the local time, and its offset from UTC in seconds.
+    fn timestamp(mut self) -> Option<(i64, i64)> {
+        let (year, month, day) = self.date()?;
+        // ISO has a space; a literal in a default may have a T, or no time at all
+        let time = if self.eat(b' ').is_some() || self.eat(b'T').is_some() { self.time()? } else { 0 };
+        let offset = if matches!(self.rest.first(), Some(b'+' | b'-')) { self.offset()? } else { 0 };
+        let days = days_of(self.era(year)?, month, day)?;
+        Some((days.checked_mul(MICROS_A_DAY)?.checked_add(time)?, offset))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn dates() {
+        let days = |text: &str| date(text.as_bytes(), DateForm::Days).unwrap();
+        assert_eq!(days("2024-02-29"), Value::Int32(19782));
+        assert_eq!(days("0044-03-15 BC"), Value::Int32(-735160));
+        assert_eq!(days("infinity"), Value::Int32(i32::MAX));
+        assert_eq!(date(b"2020-01-02", DateForm::Iso), Ok(Value::string("2020-01-02Z")));
+        assert!(date(b"2024-13-01", DateForm::Days).is_err() && date(b"today", DateForm::Days).is_err());
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(time(b"13:14:15.123456", TimeForm::Micros), Ok(Value::Int64(47_655_123_456)));
+        assert_eq!(time(b"24:00:00", TimeForm::Micros), Ok(Value::Int64(86_400_000_000)));
+        assert_eq!(time(b"23:59:59.999", TimeForm::Millis), Ok(Value::Int32(86_399_999)));
+        assert_eq!(timetz(b"13:14:15.123456+02"), Ok(Value::string("11:14:15.123456Z")));
+        assert_eq!(timetz(b"24:00:00-15:59"), Ok(Value::string("15:59:00Z")));
+    }
+
+    #[test]
+    fn timestamps() {
+        let micros = |text: &str| timestamp(text.as_bytes(), TimestampForm::Micros).unwrap();
+        assert_eq!(micros("2024-02-29 13:14:15.123456"), Value::Int64(1_709_212_455_123_456));
+        assert_eq!(micros("1900-01-01 00:00:00.000001"), Value::Int64(-2_208_988_799_999_999));
+        assert_eq!(micros("infinity"), Value::Int64(9_223_372_036_825_200_000));
+        assert_eq!(timestamp(b"-infinity", TimestampForm::Millis), Ok(Value::Int64(-9_223_372_036_832_400)));
+        let zoned = |text: &str, digits| timestamptz(text.as_bytes(), digits).unwrap();
+        assert_eq!(zoned("2024-02-29 13:14:15.1+00", 3), Value::string("2024-02-29T13:14:15.100Z"));
+        assert_eq!(zoned("2024-02-29 12:34:56.789012+05:30", 6), Value::string("2024-02-29T07:04:56.789012Z"));
+        assert_eq!(zoned("1969-12-31 23:59:59+00", 0), Value::string("1969-12-31T23:59:59Z"));
+        assert_eq!(zoned("infinity", 6), Value::string("infinity"));
+        assert_eq!(zoned("0044-03-15 00:00:00+00 BC", 0), Value::string("-0043-03-15T00:00:00Z"));
+    }
+
+    proptest! {
+        #[test]
+        fn days_go_both_ways(days in -800_000_000_i64..800_000_000) {
+            let (year, month, day) = civil_of(days);
+            prop_assert_eq!(days_of(year, month, day), Some(days));
+        }
+
+        #[test]
+        fn no_text_panics(text in "[-+0-9:. TBC]{0,40}") {
+            let raw = text.as_bytes();
+            let _ = (date(raw, DateForm::Iso), time(raw, TimeForm::Iso), timetz(raw));
+            let _ = (timestamp(raw, TimestampForm::Nanos), timestamptz(raw, 6));
+        }
+    }
+}
