@@ -176,7 +176,9 @@ fn open(path: &Path) -> Result<(File, u64, SystemTime)> {
             .remedy(format!("stop it, or set '{}' to another file", crate::options::PATH)));
     }
     let length = whole_lines(&mut file).map_err(|error| trouble("read", path, error))?;
-    file.set_len(length).map_err(|error| trouble("truncate", path, error))?;
+    if file.metadata().is_ok_and(|metadata| metadata.len() > length) {
+        file.set_len(length).map_err(|error| trouble("truncate", path, error))?;
+    }
     // the entry itself must survive a crash too
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| trouble("sync the folder of", path, error))?;
     let metadata = file.metadata().map_err(|error| trouble("read", path, error))?;
@@ -203,13 +205,16 @@ fn whole_lines(file: &mut File) -> std::io::Result<u64> {
 
 /// The error of a call on a file, with what the user can do.
 fn trouble(doing: &str, path: &Path, error: std::io::Error) -> Error {
-    use std::io::ErrorKind::{FileTooLarge, NotADirectory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    use std::io::ErrorKind::{
+        AlreadyExists, FileTooLarge, IsADirectory, NotADirectory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem,
+        StorageFull,
+    };
     let message = format!("cannot {doing} '{}'", path.display());
     let option = crate::options::PATH;
     match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => Error::transient(message)
             .remedy(format!("free space there, or set '{option}' to another disk; nothing is lost, writing goes on by itself")),
-        PermissionDenied | ReadOnlyFilesystem | NotADirectory => Error::configuration(message)
+        PermissionDenied | ReadOnlyFilesystem | NotADirectory | IsADirectory | AlreadyExists => Error::configuration(message)
             .remedy(format!("give the user that runs Rowtide the right to write there, or set '{option}' to another file")),
         _ => Error::transient(message).remedy("look at the disk; writing is tried again by itself"),
     }
