@@ -9,7 +9,6 @@ mod manual;
 mod plugins;
 mod signals;
 mod worker;
-mod worker_options;
 
 use std::process::ExitCode;
 

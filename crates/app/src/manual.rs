@@ -7,8 +7,9 @@ use std::fmt::Write;
 use rowtide_api::config::{ConfigDef, ConfigKey, ConfigType, Rule, Validator};
 use rowtide_api::{Importance, PluginInfo};
 
+use rowtide_runtime::{connector_config, worker_config};
+
 use crate::plugins;
-use crate::worker_options::worker_config_def;
 
 /// A file of the manual.
 pub struct Page {
@@ -39,8 +40,20 @@ pub fn pages() -> Vec<Page> {
         "Lines of `worker.properties` for `rowtide standalone`; `-D name=value` for `rowtide run`. Besides these, Kafka's own \
          client options are taken under `producer.` and `admin.`.",
     );
-    grouped(&mut worker, worker_config_def());
+    grouped(&mut worker, worker_config::definition());
     pages.push(Page { name: "worker.md", text: worker });
+    let mut connector = heading(
+        "Every connector",
+        "Options of Kafka Connect that each connector has, whatever its class. `producer.override.<option>` sets one of its Kafka producer.",
+    );
+    grouped(&mut connector, connector_config::definition());
+    pages.push(Page { name: "connector.md", text: connector });
+    let mut sinks = heading("Sinks beside Kafka", "Chosen by `rowtide run --sink NAME`; options are set with `-D name=value`.");
+    for sink in &all.sinks {
+        writeln!(sinks, "\n## {}", sink.name).ok();
+        table(&mut sinks, (sink.config_def)().keys.iter());
+    }
+    pages.push(Page { name: "sinks.md", text: sinks });
     let mut transforms =
         heading("Transforms and predicates", "Given as `transforms.<alias>.<option>` and `predicates.<alias>.<option>`.");
     for plugin in &all.transforms {

@@ -12,7 +12,7 @@ pub fn all() -> Plugins {
         predicates: rowtide_transforms::PREDICATES.iter().collect(),
         converters: rowtide_converters::ALL.iter().collect(),
         header_converters: rowtide_converters::HEADERS.iter().collect(),
-        sinks: Vec::new(),
+        sinks: rowtide_sink_file::ALL.iter().collect(),
     }
 }
 

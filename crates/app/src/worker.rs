@@ -5,13 +5,23 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rowtide_api::{Error, Props, Result};
+use rowtide_api::plugin::Plugins;
+use rowtide_api::{Error, Result};
 use rowtide_rest::Listeners;
-use rowtide_runtime::herder::Herder;
+use rowtide_runtime::herder::standalone::{Parts, StandaloneHerder};
+use rowtide_runtime::herder::{Herder, ServerInfo};
+use rowtide_runtime::kafka_sink;
+use rowtide_runtime::offsets::{EmbeddedStore, FileOffsetStore};
+use rowtide_runtime::pipeline::SinkFactory;
+use rowtide_runtime::worker_config::WorkerConfig;
+use tokio::task::JoinHandle;
 
 use crate::connector_file::ConnectorFile;
 use crate::logging::Log;
 use crate::signals::{self, Stop};
+
+/// The version of Connect whose API this is; tools choose by it what they ask for.
+const CONNECT_VERSION: &str = "4.3.1";
 
 /// Where a worker keeps its state and sends its records.
 pub enum Home {
@@ -19,57 +29,108 @@ pub enum Home {
     DataDirectory {
         /// the directory
         path: PathBuf,
-        /// `stdout` or `file:DIR`
-        sink: String,
-        /// indented
-        pretty: bool,
+        /// makes the sink
+        sink: SinkFactory,
     },
     /// records to Kafka, offsets in `offset.storage.file.filename`
     Kafka,
 }
 
+/// What a command starts.
+pub struct Start {
+    /// the worker's configuration
+    pub worker: WorkerConfig,
+    /// state and records
+    pub home: Home,
+    /// everything that is built in
+    pub plugins: Arc<Plugins>,
+    /// created, or put over what is stored
+    pub connectors: Vec<ConnectorFile>,
+    /// whether REST is served
+    pub rest: bool,
+}
+
 /// Runs a worker until it is asked to stop.
-pub async fn run(props: Props, home: Home, connectors: Vec<ConnectorFile>, rest: bool, log: Log) -> Result<()> {
+pub async fn run(start: Start, log: Log) -> Result<()> {
     let mut stop = signals::watch()?;
-    let started = tokio::select! {
-        started = start(&props, home, rest) => started?,
+    let Start { worker, home, plugins, connectors, rest } = start;
+    worker.log_what_has_no_effect();
+    // opened first: a port that is taken is no reason to ask a broker or a database anything
+    let listeners = if rest { Some(Listeners::bind(&worker.props).await?) } else { None };
+    let herder = tokio::select! {
+        herder = herder(&worker, home, plugins, listeners.as_ref()) => herder?,
         () = stop.asked() => return Ok(()),
     };
-    life(started, &props, connectors, log, stop).await
-}
-
-struct Started {
-    herder: Arc<dyn Herder>,
-    listeners: Option<Listeners>,
-}
-
-async fn start(props: &Props, home: Home, rest: bool) -> Result<Started> {
-    let listeners = if rest { Some(Listeners::bind(props).await?) } else { None };
-    let worker_id = listeners.as_ref().map_or_else(|| "127.0.0.1:0".to_owned(), |listeners| listeners.worker_id.clone());
-    let _ = (home, worker_id);
-    // GAP: `rowtide_runtime::herder::standalone` is not there yet
-    Err(Error::fatal("the herder is not linked yet"))
-}
-
-async fn life(started: Started, props: &Props, connectors: Vec<ConnectorFile>, log: Log, mut stop: Stop) -> Result<()> {
-    let Started { herder, listeners } = started;
-    for file in connectors {
-        let put = herder.put(&file.name, file.config, file.initial, true);
-        tokio::select! {
-            put = put => put.map_err(|error| Error::configuration(format!("connector {}: {error}", file.name)))?,
-            () = stop.asked() => break,
-        };
+    let started = tokio::select! {
+        started = start_connectors(&herder, connectors) => started,
+        () = stop.asked() => Ok(()),
+    };
+    if let Err(error) = started {
+        herder.stop().await;
+        return Err(error);
     }
-    let serving = listeners.map(|listeners| {
-        let (props, herder, mut stop) = (props.clone(), herder.clone(), stop.clone());
-        tokio::spawn(async move {
-            let loggers = log.loggers;
-            rowtide_rest::serve(listeners, &props, herder, loggers, async move { stop.asked().await }).await
-        })
-    });
+    let serving = listeners.map(|listeners| serve(listeners, &worker, &herder, log, stop.clone()));
     stop.asked().await;
-    if let Some(serving) = serving {
-        let _ = serving.await;
+    let rest_ended = async {
+        if let Some(serving) = serving {
+            // a client that is slow to finish its request does not hold the process up for longer than tasks may
+            let _ = tokio::time::timeout(worker.graceful_timeout, serving).await;
+        }
+    };
+    tokio::join!(herder.stop(), rest_ended);
+    tracing::info!("ended; offsets are stored");
+    Ok(())
+}
+
+async fn herder(
+    worker: &WorkerConfig,
+    home: Home,
+    plugins: Arc<Plugins>,
+    listeners: Option<&Listeners>,
+) -> Result<StandaloneHerder> {
+    let worker_id = listeners.map_or_else(|| "127.0.0.1:0".to_owned(), |listeners| listeners.worker_id.clone());
+    let mut server = ServerInfo {
+        version: CONNECT_VERSION.to_owned(),
+        commit: concat!("rowtide-", env!("CARGO_PKG_VERSION")).to_owned(),
+        kafka_cluster_id: None,
+    };
+    let worker = worker.clone();
+    Ok(StandaloneHerder::new(match home {
+        Home::DataDirectory { path, sink } => {
+            let store = EmbeddedStore::open(path)?;
+            Parts { worker, worker_id, server, plugins, offsets: Arc::new(store.clone()), configs: Some(store), sink }
+        }
+        Home::Kafka => {
+            let file = worker.get("offset.storage.file.filename").unwrap_or_default();
+            let offsets = Arc::new(FileOffsetStore::open(file)?);
+            server.kafka_cluster_id = kafka_sink::cluster_id(&worker).await?;
+            let sink = kafka_sink::factory(&worker);
+            Parts { worker, worker_id, server, plugins, offsets, configs: None, sink }
+        }
+    }))
+}
+
+/// Those that are stored, then those of the command line, which update a stored one of their name.
+async fn start_connectors(herder: &StandaloneHerder, connectors: Vec<ConnectorFile>) -> Result<()> {
+    herder.start_stored().await?;
+    for file in connectors {
+        let ConnectorFile { name, config, initial } = file;
+        let put = herder.put(&name, config, initial, true).await;
+        let (created, _) = put.map_err(|error| Error::configuration(format!("connector {name}: {error}")))?;
+        tracing::info!("connector {name} {}", if created { "created" } else { "updated" });
     }
     Ok(())
+}
+
+fn serve(listeners: Listeners, worker: &WorkerConfig, herder: &StandaloneHerder, log: Log, mut stop: Stop) -> JoinHandle<()> {
+    let url = listeners.advertised_url.clone();
+    let (props, herder) = (worker.props.clone(), Arc::new(herder.clone()));
+    let serving = tokio::spawn(async move {
+        let stopped = async move { stop.asked().await };
+        if let Err(error) = rowtide_rest::serve(listeners, &props, herder, log.loggers, stopped).await {
+            tracing::error!("REST ended: {error}");
+        }
+    });
+    tracing::info!("REST answers at {url}");
+    serving
 }

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
@@ -85,7 +84,7 @@ struct Running {
     child: Child,
     log: BufReader<std::process::ChildStderr>,
     address: String,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Running {
@@ -103,7 +102,7 @@ impl Running {
         let address = Self::line_with(&mut log, "http://127.0.0.1:");
         let from = address.find("http://").unwrap() + "http://".len();
         let address = address[from..].split(['/', ' ']).next().unwrap().to_owned();
-        Self { child, log, address, _dir: dir }
+        Self { child, log, address, dir }
     }
 
     fn line_with(log: &mut impl BufRead, wanted: &str) -> String {
@@ -189,9 +188,10 @@ impl Drop for Running {
 }
 
 #[test]
-fn data_of_another_run_is_not_shared() {
-    let dir = tempfile::tempdir().unwrap();
-    let not_a_directory = file(&dir, "data", "in the way");
-    assert!(Path::new(&not_a_directory).is_file());
-    refused(&rowtide(&["run", "--no-rest", "--data-dir", &not_a_directory]), &["data"]);
+fn a_data_directory_serves_one_process() {
+    let running = Running::start();
+    let data = running.dir.path().join("data").display().to_string();
+    refused(&rowtide(&["run", "--no-rest", "--data-dir", &data]), &["another process uses", &data, "Remedy:"]);
+    let in_the_way = file(&running.dir, "a-file", "no directory");
+    refused(&rowtide(&["run", "--no-rest", "--data-dir", &in_the_way]), &["cannot make the data directory"]);
 }

@@ -106,22 +106,17 @@ fn finish(router: Router<Rest>, rest: &Rest, cors: Option<CorsLayer>) -> Router 
         .fallback(errors::unknown_path)
         .method_not_allowed_fallback(errors::unknown_method)
         .with_state(rest.clone())
-        .layer(middleware::from_fn(detached));
+        .layer(middleware::from_fn(bounded));
     match cors {
         Some(cors) => router.layer(cors),
         None => router,
     }
 }
 
-/// Runs a request to its end even when the client hangs up, so that no change is left half done, and answers for one
-/// that takes too long.
-async fn detached(request: Request, next: Next) -> Response {
-    let work = tokio::spawn(next.run(request));
-    match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(_)) => ApiError::internal("The request could not be handled; the log says why").into_response(),
-        Err(_) => ApiError::internal("Request timed out").into_response(),
-    }
+/// Answers for a request that takes too long. The herder runs what it changes to its end all the same.
+async fn bounded(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    answer.unwrap_or_else(|_| ApiError::internal("Request timed out").into_response())
 }
 
 /// `access.control.allow.origin` and `access.control.allow.methods`.

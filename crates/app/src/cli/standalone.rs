@@ -1,13 +1,15 @@
 //! `rowtide standalone`: Kafka's `connect-standalone`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use rowtide_api::Result;
+use rowtide_runtime::worker_config::WorkerConfig;
 
-use crate::connector_file;
 use crate::logging::Log;
-use crate::worker::{self, Home};
+use crate::worker::{self, Home, Start};
+use crate::{connector_file, plugins};
 
 /// Takes the place of Kafka's connect-standalone: the same files, records to Kafka, REST on 8083.
 ///
@@ -25,5 +27,7 @@ pub struct StandaloneArgs {
 pub async fn standalone(args: StandaloneArgs, log: Log) -> Result<()> {
     let props = connector_file::read_properties(&args.worker)?;
     let connectors = args.connectors.iter().map(|path| connector_file::read(path)).collect::<Result<Vec<_>>>()?;
-    worker::run(props, Home::Kafka, connectors, true, log).await
+    let worker = WorkerConfig::standalone(&props).map_err(|error| error.context(&args.worker.display().to_string()))?;
+    let plugins = Arc::new(plugins::all());
+    worker::run(Start { worker, home: Home::Kafka, plugins, connectors, rest: true }, log).await
 }
