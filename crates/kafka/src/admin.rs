@@ -89,7 +89,7 @@ impl Admin {
         Ok(found.first().map(|t| t.leaders.len() as i32))
     }
 
-    /// Creates a topic, or finds that it is there.
+    /// Creates a topic, or finds that it is there. Brokers may need another moment until they describe it.
     pub async fn create_topic(&self, topic: &NewTopic) -> Result<CreateOutcome, KafkaError> {
         let configs =
             topic.configs.iter().map(|(k, v)| CreatableTopicConfig::default().with_name(text(k)).with_value(Some(text(v))));

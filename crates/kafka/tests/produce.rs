@@ -248,7 +248,11 @@ async fn topics_are_described_configured_listed_and_deleted() {
     let name = create(&broker, "admin", 3, &[("retention.ms", "123456")]).await;
     let again = rowtide_kafka::NewTopic { name: name.clone(), partitions: 9, replication_factor: 1, ..Default::default() };
     assert_eq!(admin.create_topic(&again).await.unwrap(), rowtide_kafka::CreateOutcome::Exists);
-    assert_eq!(admin.partition_count(&name).await.unwrap(), Some(3));
+    // The controller has it at once, the broker's own picture follows.
+    eventually("the topic is seen", std::time::Duration::from_secs(10), async || {
+        admin.partition_count(&name).await.unwrap() == Some(3)
+    })
+    .await;
     assert_eq!(admin.topic_config(&name).await.unwrap()["retention.ms"].as_deref(), Some("123456"));
     assert!(admin.list_topics().await.unwrap().contains(&name));
     let bad = rowtide_kafka::NewTopic { name: "no/slash".into(), partitions: 1, replication_factor: 1, ..Default::default() };
