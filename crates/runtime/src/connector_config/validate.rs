@@ -22,14 +22,12 @@ pub async fn validate(plugins: &Plugins, worker: &WorkerConfig, source: &dyn Sou
     }
     topic_creation_errors(worker, config, &mut out);
     for alias in list(config, "transforms") {
-        let infos: Vec<(&PluginInfo, fn() -> &'static ConfigDef)> =
-            plugins.transforms.iter().map(|plugin| (&plugin.info, plugin.config_def)).collect();
-        expansion("transforms", "transformation", &alias, &infos, config, &mut out);
+        let known: Vec<Known<'_>> = plugins.transforms.iter().map(|plugin| (&plugin.info, plugin.config_def)).collect();
+        Expansion { list: "transforms", noun: "Transformation", heading: "Transforms", alias: &alias, known: &known }.append(config, &mut out);
     }
     for alias in list(config, "predicates") {
-        let infos: Vec<(&PluginInfo, fn() -> &'static ConfigDef)> =
-            plugins.predicates.iter().map(|plugin| (&plugin.info, plugin.config_def)).collect();
-        expansion("predicates", "predicate", &alias, &infos, config, &mut out);
+        let known: Vec<Known<'_>> = plugins.predicates.iter().map(|plugin| (&plugin.info, plugin.config_def)).collect();
+        Expansion { list: "predicates", noun: "Predicate", heading: "Predicates", alias: &alias, known: &known }.append(config, &mut out);
     }
     own(source, config, &mut out).await;
     overrides(worker, config, &mut out);
@@ -124,7 +122,7 @@ fn connect_reasons(plugins: &Plugins, source: &dyn SourceConnector, name: &str, 
         if found { Vec::new() } else { invalid(&format!("String must be one of: {}", words.join(", "))) }
     };
     match (name, value) {
-        ("name", Some(text)) if text.is_empty() => vec!["Invalid value  for configuration name: String must be non-empty".to_owned()],
+        ("name", Some("")) => vec!["Invalid value  for configuration name: String must be non-empty".to_owned()],
         ("name", Some(text)) if text.chars().any(char::is_control) => invalid("String may not contain control sequences but had the following ASCII chars"),
         ("tasks.max", None) => invalid("Value must be non-null"),
         ("tasks.max", Some(text)) if text.parse::<i32>().is_ok_and(|number| number < 1) => invalid("Value must be at least 1"),
@@ -184,54 +182,64 @@ fn topic_creation_errors(worker: &WorkerConfig, config: &Props, out: &mut Valida
     }
 }
 
-/// `EnrichablePlugin`: the type, its version, then the plug-in's own options; a transform's `predicate` and `negate`
-/// are sorted among them.
-fn expansion(
-    list_name: &str,
-    noun: &str,
-    alias: &str,
-    infos: &[(&PluginInfo, fn() -> &'static ConfigDef)],
-    config: &Props,
-    out: &mut Validation,
-) {
-    let capital = if list_name == "transforms" { "Transformation" } else { "Predicate" };
-    let heading = if list_name == "transforms" { "Transforms" } else { "Predicates" };
-    let prefix = format!("{list_name}.{alias}.");
-    let name = format!("{prefix}type");
-    let given = config.get(&name).map(str::trim);
-    let found = given.and_then(|class| infos.iter().find(|(info, _)| info.matches(class)));
-    let mut classes: Vec<String> = infos.iter().map(|(info, _)| info.class.to_owned()).collect();
-    classes.sort_unstable();
-    let entry = |name: &str, kind: &str, required: bool, default: Option<&str>, doc: String, order: i32, display: String| ConfigKeyInfo {
-        name: name.to_owned(),
-        kind: kind.to_owned(),
-        required,
-        default_value: default.map(str::to_owned),
-        importance: "HIGH".to_owned(),
-        documentation: doc,
-        group: Some(format!("{heading}: {alias}")),
-        order,
-        width: "LONG".to_owned(),
-        display_name: display,
-        dependents: Vec::new(),
-    };
-    let mut errors = Vec::new();
-    match (given, found) {
-        (None, _) => errors.push(format!("Missing required configuration \"{name}\" which has no default value.")),
-        (Some(class), None) => errors.push(absent(&name, class, infos.iter().map(|(info, _)| *info)).to_string().replace("\nRemedy: ", " ")),
-        _ => {}
+/// A plug-in that an alias may name.
+type Known<'a> = (&'a PluginInfo, fn() -> &'static ConfigDef);
+
+/// `EnrichablePlugin`: what one alias of `transforms` or `predicates` adds to the listing: the type, its version, then
+/// the plug-in's own options; a transform's `predicate` and `negate` are sorted among them.
+struct Expansion<'a> {
+    list: &'static str,
+    noun: &'static str,
+    heading: &'static str,
+    alias: &'a str,
+    known: &'a [Known<'a>],
+}
+
+impl Expansion<'_> {
+    fn append(&self, config: &Props, out: &mut Validation) {
+        let prefix = format!("{}.{}.", self.list, self.alias);
+        let name = format!("{prefix}type");
+        let given = config.get(&name).map(str::trim);
+        let found = given.and_then(|class| self.known.iter().find(|(info, _)| info.matches(class)));
+        let mut classes: Vec<String> = self.known.iter().map(|(info, _)| info.class.to_owned()).collect();
+        classes.sort_unstable();
+        let mut errors = Vec::new();
+        match (given, found) {
+            (None, _) => errors.push(format!("Missing required configuration \"{name}\" which has no default value.")),
+            (Some(class), None) => {
+                let error = absent(&name, class, self.known.iter().map(|(info, _)| *info));
+                errors.push(error.to_string().replace("\nRemedy: ", " "));
+            }
+            _ => {}
+        }
+        let value = found.map(|(info, _)| info.class.to_owned());
+        let info = self.entry(&name, "CLASS", None, "Class for", "type");
+        out.push((info, Some(ConfigValue { name, value, recommended: classes, errors, hidden: false })));
+        let version = found.map(|(info, _)| info.version);
+        let name = format!("{prefix}plugin.version");
+        let info = self.entry(&name, "STRING", version, "Version of", "version");
+        let value = config.get(&name).or(version).map(str::to_owned);
+        let recommended = version.map(str::to_owned).into_iter().collect();
+        out.push((info, Some(ConfigValue { name, value, recommended, errors: Vec::new(), hidden: false })));
+        if let Some((info, def)) = found {
+            expanded_options(info, def(), &prefix, &format!("{}: {}", self.heading, self.alias), config, out);
+        }
     }
-    let info = entry(&name, "CLASS", true, None, format!("Class for the '{alias}' {noun}."), 0, format!("{capital} type for {alias}"));
-    let value = found.map(|(info, _)| info.class.to_owned());
-    out.push((info, Some(ConfigValue { name: name.clone(), value, recommended: classes, errors, hidden: false })));
-    let version = found.map(|(info, _)| info.version);
-    let name = format!("{prefix}plugin.version");
-    let info = entry(&name, "STRING", false, version, format!("Version of the '{alias}' {noun}."), 1, format!("{capital} version for {alias}"));
-    let value = config.get(&name).or(version).map(str::to_owned);
-    let recommended = version.map(str::to_owned).into_iter().collect();
-    out.push((info, Some(ConfigValue { name, value, recommended, errors: Vec::new(), hidden: false })));
-    if let Some((info, def)) = found {
-        expanded_options(info, def(), &prefix, &format!("{heading}: {alias}"), config, out);
+
+    fn entry(&self, name: &str, kind: &str, default: Option<&str>, doc: &str, what: &str) -> ConfigKeyInfo {
+        ConfigKeyInfo {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            required: kind == "CLASS",
+            default_value: default.map(str::to_owned),
+            importance: "HIGH".to_owned(),
+            documentation: format!("{doc} the '{}' {}.", self.alias, self.noun.to_lowercase()),
+            group: Some(format!("{}: {}", self.heading, self.alias)),
+            order: i32::from(kind != "CLASS"),
+            width: "LONG".to_owned(),
+            display_name: format!("{} {what} for {}", self.noun, self.alias),
+            dependents: Vec::new(),
+        }
     }
 }
 
