@@ -25,7 +25,8 @@ pub struct CdcTask<D> {
 
 struct Running {
     batches: mpsc::Receiver<Batch>,
-    work: JoinHandle<Result<()>>,
+    /// none once its end was told
+    work: Option<JoinHandle<Result<()>>>,
     stored: watch::Sender<Option<OffsetMap>>,
     finish: watch::Sender<bool>,
 }
@@ -57,7 +58,7 @@ impl<D: Database> SourceTask for CdcTask<D> {
         let (finish, finish_seen) = watch::channel(false);
         let control = Control { stored: stored_seen, finish: finish_seen };
         let work = tokio::spawn(work(database, dispatcher, plan, settings, control));
-        self.running = Some(Running { batches, work, stored, finish });
+        self.running = Some(Running { batches, work: Some(work), stored, finish });
         Ok(())
     }
 
@@ -67,7 +68,10 @@ impl<D: Database> SourceTask for CdcTask<D> {
             return Ok(Some(batch));
         }
         // the queue is closed and drained: the work has ended, and says why
-        match (&mut running.work).await {
+        let Some(work) = &mut running.work else { return Ok(None) };
+        let ended = work.await;
+        running.work = None;
+        match ended {
             Ok(ended) => ended.map(|()| None),
             Err(panic) => Err(Error::fatal("the source ended without a word").caused_by(panic)),
         }
@@ -90,10 +94,11 @@ impl<D: Database> SourceTask for CdcTask<D> {
         let Some(mut running) = self.running.take() else { return };
         running.finish.send_replace(true);
         running.batches.close();
-        let ended = tokio::time::timeout(std::time::Duration::from_secs(4), &mut running.work).await;
+        let Some(mut work) = running.work else { return };
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(4), &mut work).await;
         if ended.is_err() {
             warn!("the source did not end in time and is cut off");
-            running.work.abort();
+            work.abort();
         }
     }
 }
