@@ -5,6 +5,8 @@
 //! What does not: when which converter is used, error tolerance and headers of failed records (the runtime's).
 
 mod date;
+#[cfg(test)]
+mod golden;
 mod json;
 mod logical;
 mod number;

@@ -8,9 +8,6 @@ mod schema;
 mod schemaless;
 pub(crate) mod text;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
