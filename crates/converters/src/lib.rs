@@ -12,6 +12,8 @@ mod logical;
 mod number;
 mod options;
 mod primitive;
+#[cfg(test)]
+mod property;
 mod simple_header;
 mod string;
 
