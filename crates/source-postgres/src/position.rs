@@ -132,11 +132,13 @@ impl ToOffset for Position {
                 map.set(key, value as i64);
             }
         };
-        number("lsn_proc", self.processed);
+        // before the first streamed event Debezium stores neither, and neither do we: `source.sequence` shows it
+        let streamed = self.message.is_some();
+        number("lsn_proc", self.processed.filter(|_| streamed));
         if let Some(kind) = self.message {
             map.set("messageType", kind.as_str());
         }
-        if let Some(commit) = self.commit.filter(|_| self.processed.is_some()) {
+        if let Some(commit) = self.commit.filter(|_| streamed) {
             map.set("lsn_commit", commit as i64);
         }
         map.set("lsn", self.lsn as i64);

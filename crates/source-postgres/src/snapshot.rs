@@ -45,8 +45,10 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher) -> Result<Arc<dy
     }
     rows.finish(database, out)?;
     execute(&mut session, "ROLLBACK").await?;
-    // the stream begins at the exported snapshot's own position; the temporary slot that lent it is no longer needed
-    database.created = None;
+    // a temporary slot that lent the snapshot holds log back until its session ends
+    if database.created.take().is_some_and(|slot| slot.name != database.config.slot) {
+        database.replication = None;
+    }
     info!("Snapshot completed: {} rows of {count} tables, the stream goes on at {}", rows.sent, lsn_text(database.position.lsn));
     Ok(Arc::new(database.position.clone()))
 }
