@@ -47,6 +47,8 @@ struct WriterSink {
     room: Arc<Semaphore>,
     thread: Option<JoinHandle<()>>,
     outstanding: usize,
+    /// the thread's error was handed out: nothing more is taken
+    failed: bool,
 }
 
 /// Makes the `file` sink.
@@ -86,7 +88,7 @@ fn start(target: Target) -> Result<Box<dyn Sink>> {
     });
     let thread = thread.map_err(|error| Error::transient("cannot start the thread that writes").caused_by(error))?;
     let room = Arc::new(Semaphore::new(WAITING));
-    Ok(Box::new(WriterSink { jobs, events, room, thread: Some(thread), outstanding: 0 }))
+    Ok(Box::new(WriterSink { jobs, events, room, thread: Some(thread), outstanding: 0, failed: false }))
 }
 
 fn run(mut target: Target, jobs: &Receiver<Job>, reports: &UnboundedSender<Event>) -> Result<()> {
@@ -184,7 +186,10 @@ impl WriterSink {
                 out.extend(sequences.into_iter().map(|sequence| Ack { sequence, result: Ok(()) }));
                 Ok(())
             }
-            Some(Event::Failed(error)) => Err(error),
+            Some(Event::Failed(error)) => {
+                self.failed = true;
+                Err(error)
+            }
             None => Err(Error::transient("the thread that writes records has ended")),
         }
     }
@@ -193,6 +198,9 @@ impl WriterSink {
 #[async_trait]
 impl Sink for WriterSink {
     async fn write(&mut self, batch: Vec<EncodedRecord>) -> Result<()> {
+        if self.failed {
+            return self.take(None, &mut Vec::new());
+        }
         if batch.is_empty() {
             return Ok(());
         }
