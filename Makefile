@@ -1,0 +1,21 @@
+# Everything that a contributor types. `make test` is what CI runs: it works on a bare Debian bookworm as root with Rust
+# installed, and stops all that it starts.
+.PHONY: build test test-full lint docs demo
+
+build: ## target/release/rowtide
+	cargo build --release -p rowtide-app
+
+test: ## lint, tests against real servers, a fixed part of the comparison with Debezium
+	ci/test.sh
+
+test-full: ## the same with every scenario, on PostgreSQL 15 and on 18
+	ci/test.sh full
+
+lint: ## what needs no server
+	ci/test.sh lint
+
+docs: ## the manual, from the options' declarations
+	cargo run -q -p rowtide-app -- docs docs/manual
+
+demo: ## a shop, its changes on your terminal
+	demo/demo.sh

