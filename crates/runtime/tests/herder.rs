@@ -31,7 +31,10 @@ fn config(more: &[(&str, &str)]) -> Props {
 }
 
 /// Looks again until a status is as expected; there is no event to wait for behind REST either.
-async fn status_until(herder: &StandaloneHerder, wanted: impl Fn(&rowtide_runtime::herder::ConnectorStateInfo) -> bool) -> String {
+async fn status_until(
+    herder: &StandaloneHerder,
+    wanted: impl Fn(&rowtide_runtime::herder::ConnectorStateInfo) -> bool,
+) -> String {
     for _ in 0..2_000 {
         let status = herder.status("c").await.unwrap();
         if wanted(&status) {
@@ -74,7 +77,10 @@ async fn the_life_of_a_connector_in_connects_words() {
     );
     assert!(!herder.offsets("c").await.unwrap().is_empty());
     let altered = herder.alter_offsets("c", vec![(partition("p"), Some(offset(10)))]).await.unwrap();
-    assert!(altered.starts_with("The Connect framework-managed offsets for this connector have been altered successfully. However, if"));
+    assert!(
+        altered
+            .starts_with("The Connect framework-managed offsets for this connector have been altered successfully. However, if")
+    );
     assert_eq!(herder.offsets("c").await.unwrap(), vec![(partition("p"), offset(10))]);
     assert_eq!(herder.topics("c").await.unwrap(), ["p.t0", "p.t1", "p.t2"]);
     herder.reset_topics("c").await.unwrap();
@@ -112,14 +118,14 @@ async fn what_is_not_there_is_404_in_connects_words() {
         "No status found for connector x",
         "Connector x not found",
         "Unknown connector x",
-        "Connector x not found",
+        "Unknown connector: x",
         "Unknown plugin no.such.",
     ];
     for (error, expected) in texts.iter().zip(expected) {
         assert_eq!((error.status, error.message.as_str()), (404, expected));
     }
     herder.put("c", config(&[]), None, false).await.unwrap();
-    assert_eq!(herder.restart_task("c", 7).await.unwrap_err().message, "Task c-7 not found");
+    assert_eq!(herder.restart_task("c", 7).await.unwrap_err().message, "Unknown task: c-7");
 }
 
 #[tokio::test]
@@ -130,7 +136,9 @@ async fn a_bad_configuration_is_refused_with_every_reason() {
     assert_eq!((none.status, none.message.as_str()), (400, "Connector config {name=c} contains no connector type"));
     let class = herder.put("c", config(&[("connector.class", "no.such.Class")]), None, false).await.unwrap_err();
     assert_eq!(class.status, 400);
-    assert!(class.message.starts_with("Failed to find any class that implements Connector and which name matches no.such.Class, available connectors are: "));
+    assert!(class.message.starts_with(
+        "Failed to find any class that implements Connector and which name matches no.such.Class, available connectors are: "
+    ));
     let bad = config(&[("tasks.max", "x"), ("topic.prefix", ""), ("key.converter", "io.confluent.connect.avro.AvroConverter")]);
     let bad = herder.put("c", bad, None, false).await.unwrap_err();
     assert_eq!(bad.status, 400);
@@ -187,7 +195,10 @@ async fn a_failed_task_is_restarted_by_request_only() {
     let herder = herder(&log, &written, folder.path(), &[]);
     herder.put("c", config(&[]), None, false).await.unwrap();
     let failed = status_until(&herder, |status| status.tasks.iter().any(|task| task.state == State::Failed)).await;
-    assert!(failed.contains(r#""trace":"org.apache.kafka.connect.errors.ConnectException: wrong password\nRemedy: correct it\n""#), "{failed}");
+    assert!(
+        failed.contains(r#""trace":"org.apache.kafka.connect.errors.ConnectException: wrong password\nRemedy: correct it\n""#),
+        "{failed}"
+    );
     assert!(failed.contains(r#""connector":{"state":"RUNNING""#));
     let plan = herder.restart("c", true, true).await.unwrap().unwrap();
     assert_eq!((plan.connector.state, plan.tasks[0].state), (State::Running, State::Restarting));
@@ -229,14 +240,45 @@ async fn validation_lists_connects_options_then_transforms_then_the_connectors_o
         entry.1.as_ref().unwrap().errors.clone()
     };
     assert_eq!(errors("tasks.max"), ["Invalid value 0 for configuration tasks.max: Value must be at least 1"]);
-    assert_eq!(errors("errors.tolerance"), ["Invalid value some for configuration errors.tolerance: String must be one of: none, all"]);
+    assert_eq!(
+        errors("errors.tolerance"),
+        ["Invalid value some for configuration errors.tolerance: String must be one of: none, all"]
+    );
     assert_eq!(
         errors("exactly.once.support"),
-        ["Invalid value maybe for configuration exactly.once.support: String must be one of (case insensitive): REQUIRED, REQUESTED"]
+        [
+            "Invalid value maybe for configuration exactly.once.support: String must be one of (case insensitive): REQUIRED, REQUESTED"
+        ]
     );
-    assert_eq!(errors("transforms.route.replacement"), ["Missing required configuration \"transforms.route.replacement\" which has no default value."]);
+    assert_eq!(
+        errors("transforms.route.replacement"),
+        ["Missing required configuration \"transforms.route.replacement\" which has no default value."]
+    );
     assert!(errors("transforms.bad.type")[0].contains("Class no.such could not be found."));
-    assert_eq!(errors("producer.override.acks"), ["The 'None' policy does not allow 'acks' to be overridden in the connector configuration."]);
+    assert_eq!(
+        errors("producer.override.acks"),
+        ["The 'None' policy does not allow 'acks' to be overridden in the connector configuration."]
+    );
     let groups: Vec<&str> = validated.entries.iter().filter_map(|(info, _)| info.group.as_deref()).collect();
     assert!(groups.contains(&"Transforms: route") && groups.contains(&"Predicates: p") && groups.contains(&"offsets.topic"));
+}
+
+/// Recorded from Connect 4.3.1 (`PUT …/config/validate` without a name), documentation texts left out, class and version
+/// those of the double.
+#[tokio::test]
+async fn connects_own_options_are_listed_as_connect_lists_them() {
+    let (log, written, folder) = (Arc::new(Log::of(1)), Arc::new(Written::default()), tempfile::tempdir().unwrap());
+    let herder = herder(&log, &written, folder.path(), &[]);
+    let props: Props = [("connector.class", "test.NumbersConnector"), ("tasks.max", "1")].into_iter().collect();
+    let validated = herder.validate("test.NumbersConnector", props).await.unwrap();
+    let golden: Vec<serde_json::Value> = serde_json::from_str(include_str!("golden/connect-options.json")).unwrap();
+    for (expected, (info, value)) in golden.iter().zip(&validated.entries) {
+        let mut got = serde_json::to_value(info).unwrap();
+        let object = got.as_object_mut().unwrap();
+        object.shift_remove("documentation");
+        let value = value.as_ref().unwrap();
+        object.insert("value".to_owned(), serde_json::to_value(&value.value).unwrap());
+        object.insert("errors".to_owned(), serde_json::to_value(&value.errors).unwrap());
+        assert_eq!(&got, expected);
+    }
 }

@@ -17,6 +17,11 @@ pub fn no_connector(name: &str) -> HerderError {
     not_found(format!("Connector {name} not found"))
 }
 
+/// What a restart says instead.
+pub fn unknown_connector(name: &str) -> HerderError {
+    not_found(format!("Unknown connector: {name}"))
+}
+
 /// The worker itself could not do it.
 pub fn of_error(error: &Error) -> HerderError {
     HerderError { status: 500, message: error.to_string() }
@@ -72,7 +77,10 @@ pub fn plugins(plugins: &Plugins, connectors_only: bool) -> Vec<PluginEntry> {
         PluginKind::HeaderConverter => 4,
     };
     infos.sort_by_key(|info| (rank(info.kind), info.class));
-    let entry =
-        |info: &PluginInfo| PluginEntry { class: info.class.to_owned(), kind: info.kind.as_str().to_owned(), version: info.version.to_owned() };
+    let entry = |info: &PluginInfo| PluginEntry {
+        class: info.class.to_owned(),
+        kind: info.kind.as_str().to_owned(),
+        version: info.version.to_owned(),
+    };
     infos.into_iter().map(entry).collect()
 }

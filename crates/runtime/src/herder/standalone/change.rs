@@ -4,15 +4,21 @@
 use rowtide_api::Props;
 
 use super::super::{ConnectorInfo, ConnectorStateInfo, HerderError, Result, State, TargetState};
-use super::answers::{bad_request, must_be_stopped, no_connector, not_found, of_error, offsets_changed};
-use super::connector::Connector;
 use super::Inner;
+use super::answers::{bad_request, must_be_stopped, no_connector, not_found, of_error, offsets_changed, unknown_connector};
+use super::connector::Connector;
 use crate::connector_config;
 use crate::offsets::OffsetEntry;
 use crate::pipeline::TaskHandle;
 
 impl Inner {
-    pub(super) async fn put(&self, name: &str, config: Props, initial: Option<TargetState>, replace: bool) -> Result<(bool, ConnectorInfo)> {
+    pub(super) async fn put(
+        &self,
+        name: &str,
+        config: Props,
+        initial: Option<TargetState>,
+        replace: bool,
+    ) -> Result<(bool, ConnectorInfo)> {
         self.check(&config).await?;
         let _turn = self.turn.lock().await;
         let known = self.lock().get(name).map(|connector| (connector.target, connector.keeps_tasks(&self.parts, &config)));
@@ -22,7 +28,9 @@ impl Inner {
         let target = initial.or(known.map(|(target, _)| target)).unwrap_or(TargetState::Started);
         self.persist(name, &config, target)?;
         if let Ok(source) = self.source(&config) {
-            for sentence in connector_config::unknown(source, &config) {
+            let filled = self.parts.worker.variables.fill_in(&config).unwrap_or_else(|_| config.clone());
+            let left_over = self.parts.worker.variables.left_over(&filled);
+            for sentence in connector_config::unknown(source, &config).into_iter().chain(left_over) {
                 tracing::warn!(connector = name, "{sentence}");
             }
         }
@@ -96,9 +104,9 @@ impl Inner {
 
     pub(super) async fn restart_task(&self, name: &str, task: usize) -> Result<()> {
         let _turn = self.turn.lock().await;
-        let count = self.with(name, no_connector, Connector::task_count)?;
+        let count = self.with(name, unknown_connector, Connector::task_count)?;
         if task >= count {
-            return Err(not_found(format!("Task {name}-{task} not found")));
+            return Err(not_found(format!("Unknown task: {name}-{task}")));
         }
         self.restart_one(name, task).await;
         Ok(())

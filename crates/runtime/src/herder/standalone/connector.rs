@@ -48,7 +48,8 @@ impl Connector {
     /// Starts a connector with its tasks, or says in its status why it cannot. `before` is what it replaces: its
     /// running tasks are taken over when their configurations are the same, as Connect does.
     pub fn start(parts: &Parts, name: &str, config: Props, target: TargetState, before: Option<Connector>) -> Self {
-        let (mut tasks, metrics, old_configs) = before.map_or_else(Default::default, |before| (before.tasks, before.metrics, before.task_configs));
+        let (mut tasks, metrics, old_configs) =
+            before.map_or_else(Default::default, |before| (before.tasks, before.metrics, before.task_configs));
         let mut connector =
             Self { config, target, task_configs: Vec::new(), tasks: Vec::new(), metrics, version: None, failed: None };
         match connector.plan(parts) {
@@ -228,7 +229,12 @@ impl Connector {
         });
         ConnectorStateInfo {
             name: name.to_owned(),
-            connector: ConnectorStatus { state, worker_id: worker_id.to_owned(), trace: self.failed.clone(), version: self.version.clone() },
+            connector: ConnectorStatus {
+                state,
+                worker_id: worker_id.to_owned(),
+                trace: self.failed.clone(),
+                version: self.version.clone(),
+            },
             tasks: tasks.collect(),
             kind: "source",
         }

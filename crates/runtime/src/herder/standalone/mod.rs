@@ -17,13 +17,14 @@ use rowtide_api::plugin::Plugins;
 use rowtide_api::{OffsetMap, Props, SourceConnector};
 
 use super::{
-    ConfigKeyInfo, ConnectorInfo, ConnectorStateInfo, Herder, HerderError, PluginEntry, Result, ServerInfo, TargetState, Validated,
+    ConfigKeyInfo, ConnectorInfo, ConnectorStateInfo, Herder, HerderError, PluginEntry, Result, ServerInfo, TargetState,
+    Validated,
 };
 use crate::connector_config;
 use crate::offsets::{EmbeddedStore, OffsetEntry, OffsetStore};
 use crate::pipeline::SinkFactory;
 use crate::worker_config::WorkerConfig;
-use answers::{bad_request, no_connector, not_found, of_error, of_start};
+use answers::{bad_request, no_connector, not_found, of_error, of_start, unknown_connector};
 use connector::Connector;
 
 /// What a standalone herder is made of.
@@ -117,11 +118,11 @@ impl Inner {
         self.parts.offsets.load(name).await.map_err(|error| of_error(&error))
     }
 
-    fn tracked(&self, name: &str) -> Result<()> {
-        if !self.parts.worker.topic_tracking {
-            return Err(HerderError { status: 403, message: "Topic tracking is disabled.".to_owned() });
+    fn tracked(&self) -> Result<()> {
+        if self.parts.worker.topic_tracking {
+            return Ok(());
         }
-        self.with(name, no_connector, |_| ())
+        Err(HerderError { status: 403, message: "Topic tracking is disabled.".to_owned() })
     }
 }
 
@@ -212,16 +213,20 @@ impl Herder for StandaloneHerder {
     }
 
     async fn topics(&self, name: &str) -> Result<Vec<String>> {
-        self.0.tracked(name)?;
-        self.0.with(name, no_connector, Connector::topics)
+        self.0.tracked()?;
+        // a connector that is not there wrote to no topics, as Connect has it
+        Ok(self.0.lock().get(name).map(Connector::topics).unwrap_or_default())
     }
 
     async fn reset_topics(&self, name: &str) -> Result<()> {
-        self.0.tracked(name)?;
+        self.0.tracked()?;
         if !self.0.parts.worker.topic_reset {
             return Err(HerderError { status: 403, message: "Topic tracking reset is disabled.".to_owned() });
         }
-        self.0.with(name, no_connector, Connector::forget_topics)
+        if let Some(connector) = self.0.lock().get(name) {
+            connector.forget_topics();
+        }
+        Ok(())
     }
 
     fn plugins(&self, connectors_only: bool) -> Vec<PluginEntry> {
@@ -230,11 +235,16 @@ impl Herder for StandaloneHerder {
 
     fn plugin_config(&self, class: &str) -> Result<Vec<ConfigKeyInfo>> {
         let plugins = &self.0.parts.plugins;
-        let def = plugins.source(class).map(|source| source.config_def());
-        let def = def.or_else(|| Some((plugins.transforms.iter().find(|plugin| plugin.info.matches(class))?.config_def)()));
+        if let Some(source) = plugins.source(class) {
+            // a connector's options are followed by those that Connect gives to each
+            let own = connector_config::plugin_keys(source.config_def());
+            return Ok(own.into_iter().chain(connector_config::plugin_keys(connector_config::definition())).collect());
+        }
+        let def = plugins.transforms.iter().find(|plugin| plugin.info.matches(class)).map(|plugin| (plugin.config_def)());
         let def = def.or_else(|| Some((plugins.predicates.iter().find(|plugin| plugin.info.matches(class))?.config_def)()));
         let def = def.or_else(|| Some((plugins.converters.iter().find(|plugin| plugin.info.matches(class))?.config_def)()));
-        let def = def.or_else(|| Some((plugins.header_converters.iter().find(|plugin| plugin.info.matches(class))?.config_def)()));
+        let def =
+            def.or_else(|| Some((plugins.header_converters.iter().find(|plugin| plugin.info.matches(class))?.config_def)()));
         def.map(connector_config::plugin_keys).ok_or_else(|| not_found(format!("Unknown plugin {class}.")))
     }
 
@@ -257,7 +267,9 @@ impl Herder for StandaloneHerder {
 impl Inner {
     /// The plan of a restart: what is to be RESTARTING, and everything else as it is.
     fn restart_plan(&self, name: &str, include_tasks: bool, only_failed: bool) -> Result<ConnectorStateInfo> {
-        self.with(name, no_connector, |connector| connector.restart_plan(name, &self.parts.worker_id, include_tasks, only_failed))
+        self.with(name, unknown_connector, |connector| {
+            connector.restart_plan(name, &self.parts.worker_id, include_tasks, only_failed)
+        })
     }
 
     /// Validation decides whether a connector may be stored at all.
@@ -271,8 +283,11 @@ impl Inner {
         let config = self.parts.worker.variables.fill_in(config).map_err(|error| of_start(&error))?;
         let source = self.source(&config)?;
         let entries = connector_config::validate(&self.parts.plugins, &self.parts.worker, source, &config).await;
-        let errors: Vec<&str> =
-            entries.iter().filter_map(|(_, value)| value.as_ref()).flat_map(|value| value.errors.iter().map(String::as_str)).collect();
+        let errors: Vec<&str> = entries
+            .iter()
+            .filter_map(|(_, value)| value.as_ref())
+            .flat_map(|value| value.errors.iter().map(String::as_str))
+            .collect();
         if errors.is_empty() { Ok(()) } else { Err(answers::invalid(&errors)) }
     }
 }
