@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytestring::ByteString;
 use rowtide_api::{Datum, Field, Kind, OffsetMap, OffsetValue, Schema, SchemaRef, Struct, ToOffset, Value};
 
-use crate::java_order;
 use crate::adjust::NameAdjuster;
+use crate::java_order;
 
 /// The block in the envelopes of a transaction's events.
 pub fn block_schema() -> SchemaRef {

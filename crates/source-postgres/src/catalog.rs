@@ -53,7 +53,12 @@ pub async fn table_ids(connection: &mut Connection) -> Result<Vec<TableId>> {
 
 /// The structure of these tables; one that no longer exists is missing from the answer. Types not known yet are added
 /// to the registry.
-pub async fn read_tables(connection: &mut Connection, types: &mut PgTypes, ids: &[TableId], comments: bool) -> Result<Vec<Table>> {
+pub async fn read_tables(
+    connection: &mut Connection,
+    types: &mut PgTypes,
+    ids: &[TableId],
+    comments: bool,
+) -> Result<Vec<Table>> {
     let mut tables = Vec::with_capacity(ids.len());
     for some in ids.chunks(TABLES_A_QUERY) {
         let names = some.iter().map(|id| format!("({}, {})", quote_literal(schema_of(id)), quote_literal(&id.table)));
@@ -95,7 +100,8 @@ async fn read_columns(
             comment: comment(9),
             ..types.column(row.text(2), oid, row.text(4).parse().unwrap_or(-1), row.get(8))
         };
-        let table = tables.entry(id.clone()).or_insert_with(|| Table { id, columns: Vec::new(), key: Vec::new(), comment: comment(10) });
+        let table =
+            tables.entry(id.clone()).or_insert_with(|| Table { id, columns: Vec::new(), key: Vec::new(), comment: comment(10) });
         table.columns.push(column);
     }
     Ok(tables)
@@ -111,11 +117,14 @@ pub async fn load_types(connection: &mut Connection, types: &mut PgTypes, oids: 
     Ok(())
 }
 
+/// An index: its table, its name, its columns; an expression has no name.
+type Index<'a> = (TableId, &'a str, Vec<Option<Arc<str>>>);
+
 /// The key of each table: its primary key, else the first unique index without expressions.
 async fn read_keys(connection: &mut Connection, names: &str) -> Result<HashMap<TableId, Vec<Arc<str>>>> {
     let doing = "reading the keys of tables";
     let rows = connection.query(&KEYS.replace("{}", names)).await.map_err(|error| explain(doing, error))?;
-    let mut indexes: Vec<(TableId, &str, Vec<Option<Arc<str>>>)> = Vec::new();
+    let mut indexes: Vec<Index<'_>> = Vec::new();
     for row in &rows {
         let (id, index, column) = (TableId::in_schema(row.text(0), row.text(1)), row.text(3), row.get(4).map(Arc::from));
         match indexes.last_mut() {

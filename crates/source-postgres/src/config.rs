@@ -235,7 +235,8 @@ fn mismatch(config: &Config<'_>) -> Option<MismatchStrategy> {
 fn accepted_system(config: &Config<'_>) -> Result<Option<u64>> {
     let name = "rowtide.accept.system.identifier";
     let parse = |text: &str| {
-        text.parse().map_err(|_| Error::configuration(format!("'{name}' is '{text}', which is no system identifier (a whole number)")))
+        text.parse()
+            .map_err(|_| Error::configuration(format!("'{name}' is '{text}', which is no system identifier (a whole number)")))
     };
     config.opt(name).map(parse).transpose()
 }

@@ -148,7 +148,10 @@ impl Database for Postgres {
         // the server frees a slot only once its reader is gone
         self.replication = None;
         if self.config.drop_slot_on_stop {
-            warn!("slot.drop.on.stop: dropping replication slot '{}'; changes until the next start are not captured", self.config.slot);
+            warn!(
+                "slot.drop.on.stop: dropping replication slot '{}'; changes until the next start are not captured",
+                self.config.slot
+            );
             slot::drop(&mut self.sql, &self.config).await?;
         }
         Ok(())

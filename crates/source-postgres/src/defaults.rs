@@ -66,8 +66,10 @@ pub fn of(types: &PgTypes, column: &Column, schema: &Schema) -> Option<Value> {
 /// A call of a function.
 fn is_generated(expression: &str) -> bool {
     let inner = expression.strip_prefix('(').unwrap_or(expression);
-    let name = inner.find(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_' || letter == '.')).unwrap_or(inner.len());
-    CURRENT.contains(&expression.to_ascii_lowercase().as_str()) || (name > 0 && inner[name..].starts_with('(') && inner[name..].contains(')'))
+    let name =
+        inner.find(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_' || letter == '.')).unwrap_or(inner.len());
+    CURRENT.contains(&expression.to_ascii_lowercase().as_str())
+        || (name > 0 && inner[name..].starts_with('(') && inner[name..].contains(')'))
 }
 
 /// What stands between the first quotes, or a bare literal.

@@ -32,7 +32,10 @@ enum Target {
     Passed,
     Mark(Mark),
     /// last event's LSN, and its transaction if known
-    Lsn { lsn: u64, xid: Option<i64> },
+    Lsn {
+        lsn: u64,
+        xid: Option<i64>,
+    },
 }
 
 impl Locator {

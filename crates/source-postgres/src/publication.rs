@@ -16,7 +16,10 @@ use crate::errors::explain;
 /// Makes the publication fit the configuration. `tables`: what is captured, sorted.
 pub async fn prepare(connection: &mut Connection, config: &PostgresConfig, tables: &BTreeSet<TableId>) -> Result<()> {
     let name = &config.publication;
-    let sql = format!("SELECT puballtables, pg_is_in_recovery() FROM pg_catalog.pg_publication WHERE pubname = {}", quote_literal(name));
+    let sql = format!(
+        "SELECT puballtables, pg_is_in_recovery() FROM pg_catalog.pg_publication WHERE pubname = {}",
+        quote_literal(name)
+    );
     let found = connection.query(&sql).await.map_err(|error| explain("looking for the publication", error))?;
     let Some(row) = found.first() else {
         return create(connection, config, tables).await;
@@ -53,8 +56,11 @@ async fn create(connection: &mut Connection, config: &PostgresConfig, tables: &B
         AutoCreate::NoTables => String::new(),
     };
     if in_recovery(connection).await? {
-        return Err(Error::configuration(format!("The publication '{}' does not exist, and the server is a standby", config.publication))
-            .remedy("create the publication on the primary"));
+        return Err(Error::configuration(format!(
+            "The publication '{}' does not exist, and the server is a standby",
+            config.publication
+        ))
+        .remedy("create the publication on the primary"));
     }
     execute(connection, config, &format!("CREATE PUBLICATION {name}{what}{}", with_clause(config))).await
 }
@@ -62,7 +68,8 @@ async fn create(connection: &mut Connection, config: &PostgresConfig, tables: &B
 /// Brings a publication of tables up to date, if it differs from what is captured.
 async fn update(connection: &mut Connection, config: &PostgresConfig, tables: &BTreeSet<TableId>, standby: bool) -> Result<()> {
     let name = &config.publication;
-    let sql = format!("SELECT schemaname, tablename FROM pg_catalog.pg_publication_tables WHERE pubname = {}", quote_literal(name));
+    let sql =
+        format!("SELECT schemaname, tablename FROM pg_catalog.pg_publication_tables WHERE pubname = {}", quote_literal(name));
     let rows = connection.query(&sql).await.map_err(|error| explain("reading the publication's tables", error))?;
     let published: BTreeSet<TableId> = rows.iter().map(|row| TableId::in_schema(row.text(0), row.text(1))).collect();
     if published == *tables {
@@ -74,8 +81,14 @@ async fn update(connection: &mut Connection, config: &PostgresConfig, tables: &B
         return Ok(());
     }
     if standby {
-        return Err(Error::configuration(format!("The publication '{name}' does not hold the captured tables, and the server is a standby"))
-            .remedy(format!("on the primary: ALTER PUBLICATION {} SET TABLE {}", quote_ident(name), table_list(config, tables)?)));
+        return Err(Error::configuration(format!(
+            "The publication '{name}' does not hold the captured tables, and the server is a standby"
+        ))
+        .remedy(format!(
+            "on the primary: ALTER PUBLICATION {} SET TABLE {}",
+            quote_ident(name),
+            table_list(config, tables)?
+        )));
     }
     let publish = config.publish.as_ref().map(|list| format!(" WITH (publish = '{list}')")).unwrap_or_default();
     if published_roots_cover(connection, name, tables).await? && publish.is_empty() {
@@ -84,7 +97,11 @@ async fn update(connection: &mut Connection, config: &PostgresConfig, tables: &B
     }
     let sql = format!("ALTER PUBLICATION {} SET TABLE {}", quote_ident(name), table_list(config, tables)?);
     execute(connection, config, &sql).await?;
-    if publish.is_empty() { Ok(()) } else { execute(connection, config, &format!("ALTER PUBLICATION {} SET{}", quote_ident(name), publish.replace(" WITH", ""))).await }
+    if publish.is_empty() {
+        Ok(())
+    } else {
+        execute(connection, config, &format!("ALTER PUBLICATION {} SET{}", quote_ident(name), publish.replace(" WITH", ""))).await
+    }
 }
 
 /// Whether the tables that were named when the publication was made are just those that are captured: with partitions,
@@ -133,7 +150,10 @@ async fn execute(connection: &mut Connection, config: &PostgresConfig, sql: &str
 
 /// Whether the server is a standby.
 pub async fn in_recovery(connection: &mut Connection) -> Result<bool> {
-    let rows = connection.query("SELECT pg_is_in_recovery()").await.map_err(|error| explain("asking whether the server is a standby", error))?;
+    let rows = connection
+        .query("SELECT pg_is_in_recovery()")
+        .await
+        .map_err(|error| explain("asking whether the server is a standby", error))?;
     Ok(rows.first().is_some_and(|row| row.text(0) == "t"))
 }
 
@@ -146,8 +166,10 @@ pub async fn set_replica_identities(connection: &mut Connection, wanted: &str, t
         let mut matching = rules.iter().filter(|(pattern, _)| pattern.is_full_match(&name));
         let Some((_, identity)) = matching.next() else { continue };
         if matching.next().is_some() {
-            return Err(Error::configuration(format!("More than one regular expression of 'replica.identity.autoset.values' matches table {id}"))
-                .remedy("make the expressions exclude each other"));
+            return Err(Error::configuration(format!(
+                "More than one regular expression of 'replica.identity.autoset.values' matches table {id}"
+            ))
+            .remedy("make the expressions exclude each other"));
         }
         set_replica_identity(connection, id, identity).await?;
     }

@@ -73,4 +73,3 @@ pub fn decoders(schema: &TableSchema, table: &Table, types: &PgTypes) -> Vec<Opt
         })
         .collect()
 }
-

@@ -68,9 +68,7 @@ impl PgTypes {
         let text = || Schema::new(Kind::String);
         match &*known.name {
             "citext" | "isbn" => Some(text()),
-            "hstore" if self.options().hstore_map => {
-                Some(Schema::new(Kind::Map(text().shared(), text().optional().shared())))
-            }
+            "hstore" if self.options().hstore_map => Some(Schema::new(Kind::Map(text().shared(), text().optional().shared()))),
             "hstore" => Some(named(text(), "io.debezium.data.Json")),
             "ltree" => Some(named(text(), "io.debezium.data.Ltree")),
             "geometry" => Some(geometry("io.debezium.data.geometry.Geometry")),
@@ -95,7 +93,7 @@ impl PgTypes {
             return self.options().unknown.then(|| Schema::new(Kind::Array(binary(self.options().binary).shared())));
         }
         let schema = self.value_schema(element, column)?;
-        let required = of_enumeration || element == oid::TSVECTOR || known.is_some_and(|known| is_unnamed_extension(known));
+        let required = of_enumeration || element == oid::TSVECTOR || known.is_some_and(is_unnamed_extension);
         let schema = if required { schema } else { schema.optional() };
         Some(Schema::new(Kind::Array(schema.shared())))
     }
@@ -105,8 +103,9 @@ impl PgTypes {
             (DecimalMode::String, _) => Schema::new(Kind::String),
             (DecimalMode::Double, _) => Schema::new(Kind::Float64),
             (DecimalMode::Precise, true) => variable_scale_decimal(),
-            (DecimalMode::Precise, false) => decimal(column.scale.unwrap_or(0))
-                .parameter("connect.decimal.precision", column.length.unwrap_or(0).to_string()),
+            (DecimalMode::Precise, false) => {
+                decimal(column.scale.unwrap_or(0)).parameter("connect.decimal.precision", column.length.unwrap_or(0).to_string())
+            }
         }
     }
 
@@ -144,7 +143,9 @@ fn variable_scale_decimal() -> Schema {
 /// One bit is a boolean; more are bytes, the least significant first.
 fn bits(column: &Column) -> Schema {
     match column.length {
-        Some(length) if length > 1 => named(Schema::new(Kind::Bytes), "io.debezium.data.Bits").parameter("length", length.to_string()),
+        Some(length) if length > 1 => {
+            named(Schema::new(Kind::Bytes), "io.debezium.data.Bits").parameter("length", length.to_string())
+        }
         _ => Schema::new(Kind::Boolean),
     }
 }
@@ -241,9 +242,12 @@ pub(crate) fn zero(schema: &Schema) -> Value {
         Kind::Bytes => Value::Bytes(bytes::Bytes::new()),
         Kind::Array(_) => Value::Array(Vec::new()),
         Kind::Map(..) => Value::Map(Vec::new()),
-        Kind::Struct(_) if name == "io.debezium.data.geometry.Point" => crate::values::geometry::point(&schema.clone().shared(), 0.0, 0.0),
+        Kind::Struct(_) if name == "io.debezium.data.geometry.Point" => {
+            crate::values::geometry::point(&schema.clone().shared(), 0.0, 0.0)
+        }
         Kind::Struct(fields) => {
-            let values = fields.iter().map(|field| if field.schema.optional { Value::Null } else { zero(&field.schema) }).collect();
+            let values =
+                fields.iter().map(|field| if field.schema.optional { Value::Null } else { zero(&field.schema) }).collect();
             Value::Struct(rowtide_api::Struct::new(schema.clone().shared(), values))
         }
     }

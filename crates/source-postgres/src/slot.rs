@@ -113,7 +113,10 @@ async fn advance(connection: &mut Connection, config: &PostgresConfig, to: u64) 
             warn!("Unable to use pg_replication_slot_advance(): {error}");
             Ok(())
         }
-        Err(error) => Err(explain(&format!("Cannot seek to the last known offset '{}' on replication slot '{}'", lsn_text(to), config.slot), error)),
+        Err(error) => Err(explain(
+            &format!("Cannot seek to the last known offset '{}' on replication slot '{}'", lsn_text(to), config.slot),
+            error,
+        )),
     }
 }
 
@@ -136,7 +139,9 @@ pub async fn create(
                 warn!("{failed}; retry {tries} of {} in {:?}", config.slot_retries, config.slot_retry_delay);
                 tokio::time::sleep(config.slot_retry_delay).await;
             }
-            Err(Creation::Client(error)) => return Err(explain(&format!("Creation of replication slot '{}' failed", wanted.name), error)),
+            Err(Creation::Client(error)) => {
+                return Err(explain(&format!("Creation of replication slot '{}' failed", wanted.name), error));
+            }
             Err(Creation::HeldUp(error)) => return Err(error),
             Ok(created) => return Ok(created),
         }
@@ -207,10 +212,15 @@ async fn oldest_transaction(watcher: &mut Connection) -> Option<String> {
         let text = |index: usize| row.get(index).unwrap_or("?");
         return Some(format!(
             "the transaction of process {} (user {}, application '{}', {}), open for {}",
-            text(0), text(1), text(2), text(3), text(4)
+            text(0),
+            text(1),
+            text(2),
+            text(3),
+            text(4)
         ));
     }
-    let sql = "SELECT gid, owner, date_trunc('second', now() - prepared) FROM pg_catalog.pg_prepared_xacts ORDER BY prepared LIMIT 1";
+    let sql =
+        "SELECT gid, owner, date_trunc('second', now() - prepared) FROM pg_catalog.pg_prepared_xacts ORDER BY prepared LIMIT 1";
     let rows = watcher.query(sql).await.ok()?;
     let row = rows.first()?;
     Some(format!("the prepared transaction '{}' of {}, prepared {} ago", row.text(0), row.text(1), row.text(2)))
@@ -218,7 +228,8 @@ async fn oldest_transaction(watcher: &mut Connection) -> Option<String> {
 
 /// The slot's oldest transaction that the catalogs are kept for (`xmin.fetch.interval.ms`).
 pub async fn xmin(connection: &mut Connection, config: &PostgresConfig) -> Result<Option<i64>> {
-    let sql = format!("SELECT catalog_xmin FROM pg_catalog.pg_replication_slots WHERE slot_name = {}", quote_literal(&config.slot));
+    let sql =
+        format!("SELECT catalog_xmin FROM pg_catalog.pg_replication_slots WHERE slot_name = {}", quote_literal(&config.slot));
     let rows = connection.query(&sql).await.map_err(|error| explain("reading the slot's xmin", error))?;
     Ok(rows.first().and_then(|row| row.get(0)?.parse().ok()))
 }

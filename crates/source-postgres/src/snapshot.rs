@@ -166,7 +166,13 @@ async fn copy_table(
         for line in chunk {
             number += 1;
             let row = plan.row(&schema, &line, &mut fields)?;
-            let marker = if number == 1 && first { SnapshotMarker::First } else if number == 1 { SnapshotMarker::FirstInDataCollection } else { SnapshotMarker::True };
+            let marker = if number == 1 && first {
+                SnapshotMarker::First
+            } else if number == 1 {
+                SnapshotMarker::FirstInDataCollection
+            } else {
+                SnapshotMarker::True
+            };
             rows.push(Held { row, table: schema.clone(), names: names.clone(), marker, size: line.len() }, database, out)?;
             if number.is_multiple_of(ROWS_BETWEEN_LOGS) {
                 info!("\t Exported {number} records for table '{id}'");
@@ -202,7 +208,8 @@ struct CopyPlan {
 
 impl CopyPlan {
     fn row(&self, schema: &TableSchema, line: &bytes::Bytes, fields: &mut Vec<Option<bytes::Bytes>>) -> Result<Row> {
-        crate::decode::copy_text_row(line, fields).map_err(|error| rowtide_api::Error::fatal(format!("COPY of table {}: {error}", schema.id)))?;
+        crate::decode::copy_text_row(line, fields)
+            .map_err(|error| rowtide_api::Error::fatal(format!("COPY of table {}: {error}", schema.id)))?;
         let mut row = schema.fallbacks.clone();
         for ((place, decoder), field) in self.fields.iter().zip(fields.iter()) {
             if let Some(text) = field {

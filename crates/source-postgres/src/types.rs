@@ -239,7 +239,9 @@ fn placeholder(text: &str) -> Result<Arc<[u8]>> {
     match text.strip_prefix("hex:") {
         None => Ok(text.as_bytes().into()),
         Some(hex) => crate::values::bytes::from_hex(hex.as_bytes()).map(Into::into).map_err(|_| {
-            rowtide_api::Error::configuration("The 'unavailable.value.placeholder' value is invalid: after 'hex:' comes an even number of hexadecimal digits")
+            rowtide_api::Error::configuration(
+                "The 'unavailable.value.placeholder' value is invalid: after 'hex:' comes an even number of hexadecimal digits",
+            )
         }),
     }
 }

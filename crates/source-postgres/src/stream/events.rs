@@ -145,7 +145,9 @@ impl StreamState<'_> {
         });
         match message {
             Message::Insert(insert) => self.row(insert.relation, Operation::Create, None, Some(&insert.new), out, size),
-            Message::Update(update) => self.row(update.relation, Operation::Update, update.old.as_ref(), Some(&update.new), out, size),
+            Message::Update(update) => {
+                self.row(update.relation, Operation::Update, update.old.as_ref(), Some(&update.new), out, size)
+            }
             Message::Delete(delete) => self.row(delete.relation, Operation::Delete, Some(&delete.old), None, out, size),
             Message::Truncate(truncate) => self.truncate(&truncate.relations, before, out),
             Message::Logical(logical) => self.logical(logical, out, size),
@@ -202,7 +204,13 @@ impl StreamState<'_> {
     }
 
     /// A message outside of transactions: it commits itself.
-    pub(super) fn plain_message(&mut self, wal_start: u64, message: &LogicalMessage, out: &mut Dispatcher, size: usize) -> Result<()> {
+    pub(super) fn plain_message(
+        &mut self,
+        wal_start: u64,
+        message: &LogicalMessage,
+        out: &mut Dispatcher,
+        size: usize,
+    ) -> Result<()> {
         if self.locator.message(wal_start) == Verdict::Skip {
             return Ok(());
         }
@@ -242,8 +250,10 @@ fn refuse_case_twins(relation: &Relation, id: &TableId) -> Result<()> {
     let mut seen = std::collections::HashSet::new();
     match relation.columns.iter().find(|column| !seen.insert(column.name.to_lowercase())) {
         None => Ok(()),
-        Some(twin) => Err(Error::configuration(format!("Table '{id}' has columns that differ only by case. Column name: '{}'.", twin.name))
-            .remedy("rename one of them, or exclude the table")),
+        Some(twin) => {
+            Err(Error::configuration(format!("Table '{id}' has columns that differ only by case. Column name: '{}'.", twin.name))
+                .remedy("rename one of them, or exclude the table"))
+        }
     }
 }
 

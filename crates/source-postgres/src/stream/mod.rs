@@ -71,7 +71,8 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
 /// Opens the stream at the position; a slot that another process still reads is waited for, as Debezium does.
 async fn start(database: &mut Postgres) -> Result<ReplicationStream> {
     let config = database.config.clone();
-    let mut options = vec![("proto_version".to_owned(), "1".to_owned()), ("publication_names".to_owned(), config.publication.clone())];
+    let mut options =
+        vec![("proto_version".to_owned(), "1".to_owned()), ("publication_names".to_owned(), config.publication.clone())];
     if database.sql.server_version() >= 140_000 {
         options.push(("messages".to_owned(), "true".to_owned()));
     }
@@ -99,7 +100,12 @@ async fn start(database: &mut Postgres) -> Result<ReplicationStream> {
 }
 
 /// Hands the batch over. While the pipeline makes us wait, the server still hears from us.
-async fn hand_over(state: &mut StreamState<'_>, stream: &mut ReplicationStream, out: &mut Dispatcher, control: &mut Control) -> Result<()> {
+async fn hand_over(
+    state: &mut StreamState<'_>,
+    stream: &mut ReplicationStream,
+    out: &mut Dispatcher,
+    control: &mut Control,
+) -> Result<()> {
     loop {
         state.report(stream, control).await?;
         tokio::select! {
@@ -215,13 +221,14 @@ impl<'a> StreamState<'a> {
 
     async fn event(&mut self, wal_start: u64, data: Bytes, out: &mut Dispatcher) -> Result<()> {
         let size = data.len();
-        let message = decode::pgoutput(&data).map_err(|error| Error::fatal(format!("pgoutput message at {}: {error}", lsn_text(wal_start))))?;
+        let message = decode::pgoutput(&data)
+            .map_err(|error| Error::fatal(format!("pgoutput message at {}: {error}", lsn_text(wal_start))))?;
         match message {
             Message::Begin(begin) => self.begin(wal_start, &begin, out),
             Message::Commit(_) => self.commit(wal_start, out),
             Message::Origin(origin) => {
                 if let Some(transaction) = &mut self.transaction {
-                    transaction.origin = Some(ReplicationOrigin { name: origin.name.into(), lsn: origin.lsn });
+                    transaction.origin = Some(ReplicationOrigin { name: origin.name, lsn: origin.lsn });
                 }
                 Ok(())
             }
@@ -275,6 +282,9 @@ impl<'a> StreamState<'a> {
         }
         (self.status_due, self.last_status) = (false, Instant::now());
         let (received, confirmed) = (self.received.max(self.confirmed), self.confirmed);
-        stream.send_status(received, confirmed, confirmed, false).await.map_err(|error| explain("confirming to the server", error))
+        stream
+            .send_status(received, confirmed, confirmed, false)
+            .await
+            .map_err(|error| explain("confirming to the server", error))
     }
 }

@@ -55,7 +55,11 @@ pub fn vector(raw: &[u8], single: bool) -> Result<Value, ValueError> {
     let inner = as_str(raw)?.strip_prefix('[').and_then(|text| text.strip_suffix(']')).ok_or(wrong)?;
     let number = |text: &str| {
         let text = text.trim();
-        if single { text.parse().map(Value::Float32).map_err(|_| wrong) } else { text.parse().map(Value::Float64).map_err(|_| wrong) }
+        if single {
+            text.parse().map(Value::Float32).map_err(|_| wrong)
+        } else {
+            text.parse().map(Value::Float64).map_err(|_| wrong)
+        }
     };
     inner.split(',').map(number).collect::<Result<_, _>>().map(Value::Array)
 }

@@ -119,8 +119,10 @@ impl ColumnDecoder {
     #[cold]
     fn failed(&self, error: ValueError) -> Result<Value> {
         match self.failure {
-            FailureMode::Fail => Err(Error::data(format!("Failed to properly convert data value for column {}: {error}", self.name))
-                .remedy("event.converting.failure.handling.mode=warn writes null in its place")),
+            FailureMode::Fail => {
+                Err(Error::data(format!("Failed to properly convert data value for column {}: {error}", self.name))
+                    .remedy("event.converting.failure.handling.mode=warn writes null in its place"))
+            }
             FailureMode::Warn => {
                 warn!("Failed to properly convert data value for column {}: {error}; null stands in its place", self.name);
                 Ok(self.missing.clone())
@@ -221,8 +223,25 @@ impl Codec {
 /// enumerations, XML, UUIDs, labels of trees.
 fn is_text(type_oid: u32, types: &PgTypes) -> bool {
     let built_in = [
-        oid::TEXT, oid::VARCHAR, oid::BPCHAR, oid::CHAR, oid::NAME, oid::INET, oid::CIDR, oid::MACADDR, oid::MACADDR8, oid::JSON,
-        oid::JSONB, oid::XML, oid::UUID, oid::TSVECTOR, oid::INT4RANGE, oid::INT8RANGE, oid::NUMRANGE, oid::TSRANGE, oid::TSTZRANGE,
+        oid::TEXT,
+        oid::VARCHAR,
+        oid::BPCHAR,
+        oid::CHAR,
+        oid::NAME,
+        oid::INET,
+        oid::CIDR,
+        oid::MACADDR,
+        oid::MACADDR8,
+        oid::JSON,
+        oid::JSONB,
+        oid::XML,
+        oid::UUID,
+        oid::TSVECTOR,
+        oid::INT4RANGE,
+        oid::INT8RANGE,
+        oid::NUMRANGE,
+        oid::TSRANGE,
+        oid::TSTZRANGE,
         oid::DATERANGE,
     ];
     let known = types.registry().get(type_oid);
@@ -283,7 +302,9 @@ fn unavailable(type_oid: u32, types: &PgTypes) -> Value {
     let element = known.map_or(0, |known| known.element);
     match (type_oid, element) {
         (oid::BYTEA, _) if options.binary == BinaryMode::Bytes => Value::Bytes(raw()),
-        (_, oid::INT4 | oid::DATE) => Value::Array(options.placeholder.iter().map(|byte| Value::Int32((*byte as i8).into())).collect()),
+        (_, oid::INT4 | oid::DATE) => {
+            Value::Array(options.placeholder.iter().map(|byte| Value::Int32((*byte as i8).into())).collect())
+        }
         (_, oid::INT8) => Value::Array(options.placeholder.iter().map(|byte| Value::Int64((*byte as i8).into())).collect()),
         (_, oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::JSON | oid::JSONB) => Value::Array(vec![text()]),
         (_, oid::BYTEA) => Value::Array(vec![bytes::represent(&raw(), options.binary)]),

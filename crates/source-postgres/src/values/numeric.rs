@@ -137,7 +137,9 @@ fn special(text: &str, shape: &Shape) -> Result<Value, ValueError> {
             "Infinity" => "POSITIVE_INFINITY",
             _ => "NEGATIVE_INFINITY",
         })),
-        Shape::Fixed(_) | Shape::Variable(_) => Err(ValueError("a number that a Decimal can hold (decimal.handling.mode=string or double can)")),
+        Shape::Fixed(_) | Shape::Variable(_) => {
+            Err(ValueError("a number that a Decimal can hold (decimal.handling.mode=string or double can)"))
+        }
     }
 }
 

@@ -127,7 +127,9 @@ pub fn timestamp(raw: &[u8], form: TimestampForm) -> Result<Value, ValueError> {
         TimestampForm::Millis => Value::Int64(micros.div_euclid(1000)),
         TimestampForm::Micros => Value::Int64(micros),
         TimestampForm::Nanos if !finite => Value::Int64(if micros > 0 { i64::MAX } else { i64::MIN }),
-        TimestampForm::Nanos => Value::Int64(micros.checked_mul(1000).ok_or(ValueError("a timestamp that fits nanoseconds since 1970"))?),
+        TimestampForm::Nanos => {
+            Value::Int64(micros.checked_mul(1000).ok_or(ValueError("a timestamp that fits nanoseconds since 1970"))?)
+        }
         TimestampForm::Iso => Value::string(iso_timestamp(micros, None)),
     })
 }
