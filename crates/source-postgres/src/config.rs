@@ -113,6 +113,7 @@ pub struct PostgresConfig {
 impl PostgresConfig {
     /// Reads a configuration that went through validation.
     pub fn read(config: &Config<'_>) -> Result<Self> {
+        refuse_other_plugins(config)?;
         let skipped = config.list("skipped.operations");
         let skips = |operation: &str| skipped.iter().any(|word| word.eq_ignore_ascii_case(operation));
         let timeout = config.int("internal.create.slot.command.timeout")?;
@@ -153,6 +154,17 @@ impl PostgresConfig {
                 config.text("guardrail.collections.limit.action")?.eq_ignore_ascii_case("fail"),
             ),
         })
+    }
+}
+
+/// Debezium's default is a plug-in that stock servers do not have; where nothing is said, pgoutput is meant.
+fn refuse_other_plugins(config: &Config<'_>) -> Result<()> {
+    match config.props().get("plugin.name").map(str::trim) {
+        Some(name) if !name.eq_ignore_ascii_case("pgoutput") => {
+            Err(Error::configuration(format!("The 'plugin.name' value is invalid: the logical decoding plug-in '{name}' is not supported"))
+                .remedy("set plugin.name=pgoutput, which every PostgreSQL server has; use a new 'slot.name', since a slot keeps its plug-in"))
+        }
+        _ => Ok(()),
     }
 }
 
