@@ -84,7 +84,8 @@ impl AckTracker {
 
     /// Marks a record as done. False if the number is unknown or was acknowledged before: then nothing changes.
     pub fn ack(&mut self, sequence: u64) -> bool {
-        let Some(slot) = sequence.checked_sub(self.base).and_then(|index| self.acked.get_mut(usize::try_from(index).ok()?)) else {
+        let Some(slot) = sequence.checked_sub(self.base).and_then(|index| self.acked.get_mut(usize::try_from(index).ok()?))
+        else {
             return false;
         };
         if std::mem::replace(&mut slot.done, true) {

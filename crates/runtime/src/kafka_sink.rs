@@ -59,7 +59,12 @@ pub async fn cluster_id(worker: &WorkerConfig) -> Result<Option<String>> {
 /// The properties of a source task's producer: Connect's own, then the worker's `producer.`, then the connector's
 /// `producer.override.` as far as the policy lets it. (`Worker.baseProducerConfigs`; idempotence stays on, unlike
 /// Connect's default, and then five requests in flight keep the order that Connect needs one for.)
-pub fn producer_properties(worker: &WorkerConfig, connector: &str, task: usize, config: &Props) -> Result<BTreeMap<String, String>> {
+pub fn producer_properties(
+    worker: &WorkerConfig,
+    connector: &str,
+    task: usize,
+    config: &Props,
+) -> Result<BTreeMap<String, String>> {
     let mut properties = BTreeMap::new();
     for (name, value) in [
         ("bootstrap.servers", worker.get("bootstrap.servers").unwrap_or_default()),
@@ -110,7 +115,8 @@ impl KafkaSink {
     /// A producer for this task. It connects with its first records.
     pub fn open(worker: &WorkerConfig, context: &SinkContext) -> Result<Self> {
         let SinkContext { connector, task, config } = context;
-        let client = ClientConfig::from_properties(&producer_properties(worker, connector, *task, config)?).map_err(client_error)?;
+        let client =
+            ClientConfig::from_properties(&producer_properties(worker, connector, *task, config)?).map_err(client_error)?;
         for name in &client.unknown {
             tracing::warn!(connector, task, "the producer property '{name}' is not known and has no effect");
         }
@@ -119,7 +125,8 @@ impl KafkaSink {
         let groups = if worker.topic_creation { TopicGroups::read(config)? } else { None };
         let creation = match groups {
             Some(groups) => {
-                let client = ClientConfig::from_properties(&admin_properties(worker, connector, *task, config)?).map_err(client_error)?;
+                let client =
+                    ClientConfig::from_properties(&admin_properties(worker, connector, *task, config)?).map_err(client_error)?;
                 Some(Creation { admin: Admin::new(client).map_err(client_error)?, groups, known: HashSet::new() })
             }
             None => None,
@@ -160,7 +167,11 @@ impl Creation {
             return Ok(());
         }
         if self.admin.create_topic(&topic).await.map_err(refused)? == CreateOutcome::Created {
-            tracing::info!(partitions = topic.partitions, replication_factor = topic.replication_factor, "created the topic '{name}'");
+            tracing::info!(
+                partitions = topic.partitions,
+                replication_factor = topic.replication_factor,
+                "created the topic '{name}'"
+            );
         }
         Ok(())
     }
@@ -272,7 +283,8 @@ mod tests {
 
     #[test]
     fn the_connectors_properties_win_over_the_workers_over_connects() {
-        let config: Props = [("producer.override.acks", "all"), ("producer.override.enable.idempotence", "false")].into_iter().collect();
+        let config: Props =
+            [("producer.override.acks", "all"), ("producer.override.enable.idempotence", "false")].into_iter().collect();
         let properties = producer_properties(&worker(&[]), "c", 3, &config).unwrap();
         let get = |name: &str| properties.get(name).map(String::as_str);
         assert_eq!(get("client.id"), Some("connector-producer-c-3"));
@@ -300,7 +312,14 @@ mod tests {
             setting: "max.request.size",
         });
         let text = error.to_string();
-        for part in ["prod.public.docs", "{\"id\":7}", "2000000", "max.request.size=1048576", "producer.override.max.request.size", "max.message.bytes"] {
+        for part in [
+            "prod.public.docs",
+            "{\"id\":7}",
+            "2000000",
+            "max.request.size=1048576",
+            "producer.override.max.request.size",
+            "max.message.bytes",
+        ] {
             assert!(text.contains(part), "{text}");
         }
         assert_eq!(error.kind(), ErrorKind::Data);

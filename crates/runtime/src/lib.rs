@@ -5,10 +5,10 @@
 pub mod acks;
 pub mod connector_config;
 pub mod herder;
-pub mod offsets;
-pub mod properties;
-pub mod pipeline;
 pub mod kafka_sink;
+pub mod offsets;
+pub mod pipeline;
+pub mod properties;
 pub mod topic_creation;
 pub mod variables;
 pub mod worker_config;

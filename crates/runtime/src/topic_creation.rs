@@ -33,7 +33,8 @@ impl TopicGroups {
         let mut groups = Vec::new();
         for name in names(config) {
             let own = config.with_prefix(&format!("topic.creation.{name}."));
-            let include = own.get("include").filter(|include| !include.trim().is_empty()).ok_or_else(|| missing(&name, "include"))?;
+            let include =
+                own.get("include").filter(|include| !include.trim().is_empty()).ok_or_else(|| missing(&name, "include"))?;
             groups.push(Group::read(&name, &own, include, &default)?);
         }
         groups.push(Group::read("default", &default, ".*", &default)?);
@@ -74,8 +75,10 @@ impl Group {
             let text = own.get(key).or_else(|| default.get(key)).ok_or_else(|| missing(name, key))?.trim();
             let number: Option<i64> = text.parse().ok().filter(|number| *number == -1 || *number >= 1);
             number.ok_or_else(|| {
-                Error::configuration(format!("Invalid value {text} for configuration topic.creation.{name}.{key}: must be -1 or at least 1"))
-                    .remedy("-1 leaves it to the broker")
+                Error::configuration(format!(
+                    "Invalid value {text} for configuration topic.creation.{name}.{key}: must be -1 or at least 1"
+                ))
+                .remedy("-1 leaves it to the broker")
             })
         };
         let others = own.iter().filter(|(key, _)| !OWN.contains(key));
@@ -109,7 +112,10 @@ mod tests {
         .collect();
         let groups = TopicGroups::read(&config).unwrap().unwrap();
         let topic = groups.topic("a.x").unwrap();
-        assert_eq!((topic.partitions, topic.replication_factor, topic.configs.get("cleanup.policy").map(String::as_str)), (1, -1, Some("compact")));
+        assert_eq!(
+            (topic.partitions, topic.replication_factor, topic.configs.get("cleanup.policy").map(String::as_str)),
+            (1, -1, Some("compact"))
+        );
         assert_eq!(groups.topic("a.not").unwrap().partitions, 6);
         assert_eq!(groups.topic("other").unwrap().partitions, 1);
         assert!(groups.topic("other").unwrap().configs.is_empty());

@@ -47,10 +47,11 @@ impl Variables {
                     Provider::Environment(pattern.map(|pattern| JavaRegex::new(pattern, false)).transpose()?)
                 }
                 _ => {
-                    return Err(Error::configuration(format!("config provider '{alias}': the class '{class}' is not there")).remedy(
-                        "set config.providers.<alias>.class to org.apache.kafka.common.config.provider.FileConfigProvider, \
+                    return Err(Error::configuration(format!("config provider '{alias}': the class '{class}' is not there"))
+                        .remedy(
+                            "set config.providers.<alias>.class to org.apache.kafka.common.config.provider.FileConfigProvider, \
                          DirectoryConfigProvider or EnvVarConfigProvider",
-                    ));
+                        ));
                 }
             };
             providers.insert(alias.to_owned(), provider);
@@ -64,10 +65,25 @@ impl Variables {
             if !value.contains("${") {
                 return Ok((name, value.to_owned()));
             }
-            let value = self.replace(value, self.environment).map_err(|error| error.context(&format!("the property '{name}'")))?;
+            let value =
+                self.replace(value, self.environment).map_err(|error| error.context(&format!("the property '{name}'")))?;
             Ok((name, value))
         });
         filled.collect::<Result<Vec<_>>>().map(|pairs| pairs.into_iter().collect())
+    }
+
+    /// A sentence for each `${NAME}` that looks as if it should have been filled in and was not.
+    pub fn left_over(&self, filled: &Props) -> Vec<String> {
+        let left = filled.iter().filter_map(|(property, value)| {
+            let name = value.strip_prefix("${")?.strip_suffix('}').filter(|name| is_plain(name))?;
+            let why = if self.environment {
+                "is not set in the environment"
+            } else {
+                "is not filled in: rowtide.config.env is not true in the worker"
+            };
+            Some(format!("the property '{property}' is ${{{name}}} as it stands, since {name} {why}"))
+        });
+        left.collect()
     }
 
     /// Replaces what can be; anything else stays as it is (`${routedByValue}`, `${topic}-${timestamp}`).
@@ -90,16 +106,20 @@ impl Variables {
 
     fn look_up(&self, inner: &str, environment: bool) -> Result<Option<String>> {
         let Some((alias, name)) = inner.split_once(':') else {
-            let mut letters = inner.bytes();
-            let plain = letters.next().is_some_and(|first| first.is_ascii_uppercase() || first == b'_')
-                && letters.all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_');
-            return Ok(if plain && environment { std::env::var(inner).ok() } else { None });
+            return Ok(if environment && is_plain(inner) { std::env::var(inner).ok() } else { None });
         };
         let Some(provider) = self.providers.get(alias) else { return Ok(None) };
         // ConfigTransformer: provider:path:key, or provider:key with an empty path
         let (path, key) = name.split_once(':').map_or(("", name), |(path, key)| (path, key));
         provider.get(path, key)
     }
+}
+
+/// `[A-Z_][A-Z0-9_]*`
+fn is_plain(name: &str) -> bool {
+    let mut letters = name.bytes();
+    letters.next().is_some_and(|first| first.is_ascii_uppercase() || first == b'_')
+        && letters.all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_')
 }
 
 impl Provider {
@@ -119,9 +139,8 @@ impl Provider {
                     return Ok(None);
                 }
                 let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
-                let file = properties::parse(&text).map_err(|reason| {
-                    Error::configuration(format!("Could not read properties from file {path}: {reason}"))
-                })?;
+                let file = properties::parse(&text)
+                    .map_err(|reason| Error::configuration(format!("Could not read properties from file {path}: {reason}")))?;
                 Ok(file.get(key).map(str::to_owned))
             }
             Provider::Directory(allowed) => {
@@ -166,6 +185,11 @@ mod tests {
             assert_eq!(filled(&variables, stays), stays);
         }
         assert_eq!(filled(&Variables::default(), "${PATH}"), "${PATH}", "a worker does so only when told");
+        let props: Props = [("a", "${NOT_SET_ANYWHERE_1}"), ("b", "${routedByValue}")].into_iter().collect();
+        assert_eq!(
+            variables.left_over(&props),
+            ["the property 'a' is ${NOT_SET_ANYWHERE_1} as it stands, since NOT_SET_ANYWHERE_1 is not set in the environment"]
+        );
     }
 
     #[test]

@@ -25,31 +25,96 @@ const fn required(mut key: ConfigKey) -> ConfigKey {
 
 /// Kafka Connect 4.3's `WorkerConfig` and `StandaloneConfig`.
 const KEYS: &[ConfigKey] = &[
-    required(key("bootstrap.servers", ConfigType::List, None, "host:port of Kafka brokers to begin with; the rest is learnt from them.")),
+    required(key(
+        "bootstrap.servers",
+        ConfigType::List,
+        None,
+        "host:port of Kafka brokers to begin with; the rest is learnt from them.",
+    )),
     key("client.dns.lookup", ConfigType::String, Some("use_all_dns_ips"), "Accepted; all addresses of a name are tried."),
-    required(key("key.converter", ConfigType::Class, None, "Converter of record keys; its own options follow under `key.converter.`. A connector may name another one.")),
+    required(key(
+        "key.converter",
+        ConfigType::Class,
+        None,
+        "Converter of record keys; its own options follow under `key.converter.`. A connector may name another one.",
+    )),
     key("key.converter.plugin.version", ConfigType::String, None, "Accepted; there is one version of each converter."),
-    required(key("value.converter", ConfigType::Class, None, "Converter of record values; its own options follow under `value.converter.`.")),
+    required(key(
+        "value.converter",
+        ConfigType::Class,
+        None,
+        "Converter of record values; its own options follow under `value.converter.`.",
+    )),
     key("value.converter.plugin.version", ConfigType::String, None, "Accepted; there is one version of each converter."),
-    key("header.converter", ConfigType::Class, Some("org.apache.kafka.connect.storage.SimpleHeaderConverter"), "Converter of header values."),
+    key(
+        "header.converter",
+        ConfigType::Class,
+        Some("org.apache.kafka.connect.storage.SimpleHeaderConverter"),
+        "Converter of header values.",
+    ),
     key("header.converter.plugin.version", ConfigType::String, None, "Accepted; there is one version of each converter."),
-    key("task.shutdown.graceful.timeout.ms", ConfigType::Long, Some("5000"), "How long a stop waits, for all tasks together, until what was read is durable and its offsets are stored."),
-    key("offset.flush.interval.ms", ConfigType::Long, Some("60000"), "How often offsets are stored, after which the database may forget what is before them."),
-    key("offset.flush.timeout.ms", ConfigType::Long, Some("5000"), "Accepted; offsets of durable records are stored without waiting for the others."),
-    key("offset.storage.file.filename", ConfigType::String, None, "The offsets file of standalone mode, in the format that Java workers write."),
+    key(
+        "task.shutdown.graceful.timeout.ms",
+        ConfigType::Long,
+        Some("5000"),
+        "How long a stop waits, for all tasks together, until what was read is durable and its offsets are stored.",
+    ),
+    key(
+        "offset.flush.interval.ms",
+        ConfigType::Long,
+        Some("60000"),
+        "How often offsets are stored, after which the database may forget what is before them.",
+    ),
+    key(
+        "offset.flush.timeout.ms",
+        ConfigType::Long,
+        Some("5000"),
+        "Accepted; offsets of durable records are stored without waiting for the others.",
+    ),
+    key(
+        "offset.storage.file.filename",
+        ConfigType::String,
+        None,
+        "The offsets file of standalone mode, in the format that Java workers write.",
+    ),
     key("plugin.path", ConfigType::List, None, "Accepted and not used: connectors, converters and transforms are built in."),
     key("plugin.discovery", ConfigType::String, Some("hybrid_warn"), "Accepted and not used."),
-    key("config.providers", ConfigType::List, Some(""), "Aliases of providers that fill in `${alias:path:key}`; classes under `config.providers.<alias>.class`."),
-    key("connector.client.config.override.policy", ConfigType::String, Some("All"), "Which `producer.override.` and `admin.override.` properties a connector may set: All, None or Principal."),
-    key("topic.creation.enable", ConfigType::Boolean, Some("true"), "Whether `topic.creation.` properties of connectors create topics; else the broker does."),
-    key("topic.tracking.enable", ConfigType::Boolean, Some("true"), "Whether the topics that a connector wrote to are remembered."),
+    key(
+        "config.providers",
+        ConfigType::List,
+        Some(""),
+        "Aliases of providers that fill in `${alias:path:key}`; classes under `config.providers.<alias>.class`.",
+    ),
+    key(
+        "connector.client.config.override.policy",
+        ConfigType::String,
+        Some("All"),
+        "Which `producer.override.` and `admin.override.` properties a connector may set: All, None or Principal.",
+    ),
+    key(
+        "topic.creation.enable",
+        ConfigType::Boolean,
+        Some("true"),
+        "Whether `topic.creation.` properties of connectors create topics; else the broker does.",
+    ),
+    key(
+        "topic.tracking.enable",
+        ConfigType::Boolean,
+        Some("true"),
+        "Whether the topics that a connector wrote to are remembered.",
+    ),
     key("topic.tracking.allow.reset", ConfigType::Boolean, Some("true"), "Whether they may be forgotten by request."),
     key("metrics.sample.window.ms", ConfigType::Long, Some("30000"), "Accepted and not used."),
     key("metrics.num.samples", ConfigType::Int, Some("2"), "Accepted and not used."),
     key("metrics.recording.level", ConfigType::String, Some("INFO"), "Accepted and not used."),
     key("metric.reporters", ConfigType::List, Some("org.apache.kafka.common.metrics.JmxReporter"), "Accepted and not used."),
     key("listeners", ConfigType::List, Some("http://:8083"), "Addresses of the REST API."),
-    key("admin.listeners", ConfigType::List, None, "Addresses of the admin endpoints; absent: those of `listeners`; empty: none."),
+    key(
+        "admin.listeners",
+        ConfigType::List,
+        None,
+        "Addresses of the admin endpoints; absent: those of `listeners`; empty: none.",
+    ),
     key("rest.advertised.host.name", ConfigType::String, None, "Host name of the worker's id."),
     key("rest.advertised.port", ConfigType::Int, None, "Port of the worker's id."),
     key("rest.advertised.listener", ConfigType::String, None, "http or https."),
@@ -59,7 +124,12 @@ const KEYS: &[ConfigKey] = &[
     key("access.control.allow.methods", ConfigType::String, Some(""), "Methods that such calls may use."),
     key("response.http.headers.config", ConfigType::String, Some(""), "Headers added to each answer."),
     key("rest.extension.classes", ConfigType::List, Some(""), "Accepted and not used."),
-    key("rowtide.config.env", ConfigType::Boolean, Some("false"), "Whether `${NAME}` in a connector's configuration is filled in from this process's environment. Whoever may call REST can then read it."),
+    key(
+        "rowtide.config.env",
+        ConfigType::Boolean,
+        Some("false"),
+        "Whether `${NAME}` in a connector's configuration is filled in from this process's environment. Whoever may call REST can then read it.",
+    ),
 ];
 
 /// Families that are passed on, or accepted.
@@ -106,7 +176,9 @@ impl OverridePolicy {
     pub fn refuses(self, property: &str) -> Option<String> {
         let name = match self {
             OverridePolicy::All => return None,
-            OverridePolicy::Principal if matches!(property, "security.protocol" | "sasl.jaas.config" | "sasl.mechanism") => return None,
+            OverridePolicy::Principal if matches!(property, "security.protocol" | "sasl.jaas.config" | "sasl.mechanism") => {
+                return None;
+            }
             OverridePolicy::Principal => "Principal",
             OverridePolicy::None => "None",
         };
@@ -141,8 +213,10 @@ impl WorkerConfig {
         let worker = Self::read(props, false)?;
         for name in ["bootstrap.servers", "key.converter", "value.converter", "offset.storage.file.filename"] {
             if worker.get(name).is_none_or(|value| value.trim().is_empty()) {
-                return Err(Error::configuration(format!("Missing required configuration \"{name}\" which has no default value."))
-                    .remedy(format!("set '{name}' in the worker's properties file")));
+                return Err(Error::configuration(format!(
+                    "Missing required configuration \"{name}\" which has no default value."
+                ))
+                .remedy(format!("set '{name}' in the worker's properties file")));
             }
         }
         Ok(worker)
@@ -176,8 +250,10 @@ impl WorkerConfig {
             "None" | "NoneConnectorClientConfigOverridePolicy" => OverridePolicy::None,
             "Principal" | "PrincipalConnectorClientConfigOverridePolicy" => OverridePolicy::Principal,
             other => {
-                return Err(Error::configuration(format!("connector.client.config.override.policy: there is no policy '{other}'"))
-                    .remedy("use All, None or Principal"));
+                return Err(Error::configuration(format!(
+                    "connector.client.config.override.policy: there is no policy '{other}'"
+                ))
+                .remedy("use All, None or Principal"));
             }
         };
         Ok(Self {
@@ -259,6 +335,9 @@ mod tests {
     #[test]
     fn unknown_keys_come_with_what_was_meant() {
         let sentences = definition().unknown(&props(&[("offset.flush.intervall.ms", "1"), ("producer.linger.ms", "5")]), &[]);
-        assert_eq!(sentences, ["the property 'offset.flush.intervall.ms' is not known and has no effect; did you mean 'offset.flush.interval.ms'?"]);
+        assert_eq!(
+            sentences,
+            ["the property 'offset.flush.intervall.ms' is not known and has no effect; did you mean 'offset.flush.interval.ms'?"]
+        );
     }
 }

@@ -48,7 +48,12 @@ impl Bench {
             stored: Default::default(),
             changed: Default::default(),
         };
-        let config = [("name", "c"), ("connector.class", "test.NumbersConnector"), ("topic.prefix", "p"), ("retriable.restart.connector.wait.ms", "1")];
+        let config = [
+            ("name", "c"),
+            ("connector.class", "test.NumbersConnector"),
+            ("topic.prefix", "p"),
+            ("retriable.restart.connector.wait.ms", "1"),
+        ];
         let config = config.into_iter().collect();
         Self { log: Arc::new(log), written, store: Arc::new(store), config, seed: 1, threads: 1, bad: None, _folder: folder }
     }
@@ -73,10 +78,22 @@ impl Bench {
             encoder: Arc::new(move || match bad {
                 None => connector_config::encoder(&plugins, &worker, &config),
                 Some(bad) => {
-                    let link = Link { alias: "picky".to_owned(), class: "test.Picky", transform: Box::new(Picky(bad)), predicate: None };
-                    let converter = |is_key| (plugins.converters.iter().find(|plugin| plugin.info.matches("Json")).unwrap().new)(&Props::default(), is_key);
-                    let headers = plugins.header_converters.iter().find(|plugin| plugin.info.matches("SimpleHeaderConverter")).unwrap();
-                    Ok(Encoder::new(Chain { links: vec![link] }, converter(true)?, converter(false)?, (headers.new)(&Props::default())?))
+                    let link =
+                        Link { alias: "picky".to_owned(), class: "test.Picky", transform: Box::new(Picky(bad)), predicate: None };
+                    let converter = |is_key| {
+                        (plugins.converters.iter().find(|plugin| plugin.info.matches("Json")).unwrap().new)(
+                            &Props::default(),
+                            is_key,
+                        )
+                    };
+                    let headers =
+                        plugins.header_converters.iter().find(|plugin| plugin.info.matches("SimpleHeaderConverter")).unwrap();
+                    Ok(Encoder::new(
+                        Chain { links: vec![link] },
+                        converter(true)?,
+                        converter(false)?,
+                        (headers.new)(&Props::default())?,
+                    ))
                 }
             }),
             sink: RandomAckSink::factory(self.written.clone(), self.seed),
@@ -88,7 +105,10 @@ impl Bench {
     }
 
     async fn stored(&self, n: i64) {
-        until(&format!("offset {n}"), &self.store.changed, || self.store.stored.lock().unwrap().last().is_some_and(|last| *last >= n)).await;
+        until(&format!("offset {n}"), &self.store.changed, || {
+            self.store.stored.lock().unwrap().last().is_some_and(|last| *last >= n)
+        })
+        .await;
     }
 
     /// No gap, and every key's records in order, repeats aside.
@@ -136,7 +156,11 @@ async fn offsets_follow_the_contiguous_prefix_whatever_the_order_of_acks() {
             stop(task).await;
             bench.check(&BTreeSet::new());
             assert_eq!(bench.written.records.lock().unwrap().len(), 2_000, "nothing twice without an error");
-            assert_eq!(bench.store.load("c").await.unwrap(), vec![(partition("p"), offset(2_000))], "the reached position, after all records");
+            assert_eq!(
+                bench.store.load("c").await.unwrap(),
+                vec![(partition("p"), offset(2_000))],
+                "the reached position, after all records"
+            );
         }
     }
 }
@@ -164,7 +188,10 @@ async fn transient_errors_restart_the_task_inside_and_the_status_stays_running()
     stop(task).await;
     assert_eq!(seen.await.unwrap(), [State::Running]);
     bench.check(&BTreeSet::new());
-    assert!(bench.log.starts.lock().unwrap().windows(2).all(|pair| pair[0] <= pair[1]), "each attempt goes on from the stored offset");
+    assert!(
+        bench.log.starts.lock().unwrap().windows(2).all(|pair| pair[0] <= pair[1]),
+        "each attempt goes on from the stored offset"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,7 +233,10 @@ async fn tolerance_none_fails_after_what_came_before() {
     bench.bad = Some(odd_one);
     let task = bench.start();
     let trace = failed(&task).await;
-    assert!(trace.starts_with("org.apache.kafka.connect.errors.ConnectException: transformation 'picky' (test.Picky): no such field"), "{trace}");
+    assert!(
+        trace.starts_with("org.apache.kafka.connect.errors.ConnectException: transformation 'picky' (test.Picky): no such field"),
+        "{trace}"
+    );
     assert!(trace.contains("errors.tolerance=all"), "{trace}");
     assert_eq!(bench.store.load("c").await.unwrap(), vec![(partition("p"), offset(16))]);
     stop(task).await;
@@ -298,5 +328,8 @@ async fn a_pause_stores_what_is_durable_and_polls_no_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_setting_is_an_error_that_names_it() {
     let error = TaskSettings::read(&[("errors.max.retries", "many")].into_iter().collect(), Duration::ZERO).unwrap_err();
-    assert_eq!((error.kind(), error.message()), (ErrorKind::Configuration, "Invalid value many for configuration errors.max.retries: Not a number of type LONG"));
+    assert_eq!(
+        (error.kind(), error.message()),
+        (ErrorKind::Configuration, "Invalid value many for configuration errors.max.retries: Not a number of type LONG")
+    );
 }

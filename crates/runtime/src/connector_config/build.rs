@@ -3,7 +3,7 @@
 //! Each error says which property names what is not there, and what there is.
 
 use rowtide_api::plugin::Plugins;
-use rowtide_api::{Error, Predicate, PluginInfo, Props, Result, SourceConnector};
+use rowtide_api::{Error, PluginInfo, Predicate, Props, Result, SourceConnector};
 
 use super::list;
 use crate::pipeline::{Chain, Encoder, Link};
@@ -28,7 +28,8 @@ pub fn encoder(plugins: &Plugins, worker: &WorkerConfig, config: &Props) -> Resu
     let value = converter(plugins, worker, config, "value.converter", false)?;
     let (class, options) = converter_options(worker, config, "header.converter");
     let headers = plugins.header_converters.iter().find(|plugin| plugin.info.matches(&class));
-    let headers = headers.ok_or_else(|| absent("header.converter", &class, plugins.header_converters.iter().map(|plugin| &plugin.info)))?;
+    let headers =
+        headers.ok_or_else(|| absent("header.converter", &class, plugins.header_converters.iter().map(|plugin| &plugin.info)))?;
     let headers = (headers.new)(&options).map_err(|error| error.context("header.converter"))?;
     Ok(Encoder::new(chain(plugins, config)?, key, value, headers))
 }
@@ -64,7 +65,8 @@ fn chain(plugins: &Plugins, config: &Props) -> Result<Chain> {
         let plugin = plugins.transforms.iter().find(|plugin| plugin.info.matches(class));
         let plugin = plugin.ok_or_else(|| absent(&property, class, plugins.transforms.iter().map(|plugin| &plugin.info)))?;
         let all = config.with_prefix(&format!("transforms.{alias}."));
-        let options = all.iter().filter(|(name, _)| !matches!(*name, "type" | "predicate" | "negate" | "plugin.version")).collect();
+        let options =
+            all.iter().filter(|(name, _)| !matches!(*name, "type" | "predicate" | "negate" | "plugin.version")).collect();
         let transform = (plugin.new)(&options).map_err(|error| error.context(&format!("transforms.{alias}")))?;
         let negate = all.get("negate").is_some_and(|text| text.trim().eq_ignore_ascii_case("true"));
         let predicate = match all.get("predicate").map(str::trim).filter(|alias| !alias.is_empty()) {
@@ -78,8 +80,10 @@ fn chain(plugins: &Plugins, config: &Props) -> Result<Chain> {
 
 fn predicate(plugins: &Plugins, config: &Props, transform: &str, alias: &str) -> Result<Box<dyn Predicate>> {
     if !list(config, "predicates").iter().any(|known| known == alias) {
-        return Err(Error::configuration(format!("transforms.{transform}.predicate names '{alias}', which 'predicates' does not list"))
-            .remedy("add the alias to 'predicates' and declare it under 'predicates.<alias>.type'"));
+        return Err(Error::configuration(format!(
+            "transforms.{transform}.predicate names '{alias}', which 'predicates' does not list"
+        ))
+        .remedy("add the alias to 'predicates' and declare it under 'predicates.<alias>.type'"));
     }
     let property = format!("predicates.{alias}.type");
     let class = config.get(&property).unwrap_or_default().trim();
@@ -101,9 +105,12 @@ pub(super) fn absent<'a>(property: &str, class: &str, known: impl Iterator<Item 
             .remedy(format!("set '{property}' to one of {known}"));
     }
     let remedy = if class.contains("Avro") || class.contains("Protobuf") || class.contains("JsonSchema") {
-        format!("converters with a schema registry (Avro, Protobuf, JSON Schema) come with a later version; until then use one of {known}")
+        format!(
+            "converters with a schema registry (Avro, Protobuf, JSON Schema) come with a later version; until then use one of {known}"
+        )
     } else {
         format!("use one of {known}")
     };
-    Error::configuration(format!("Invalid value {class} for configuration {property}: Class {class} could not be found.")).remedy(remedy)
+    Error::configuration(format!("Invalid value {class} for configuration {property}: Class {class} could not be found."))
+        .remedy(remedy)
 }

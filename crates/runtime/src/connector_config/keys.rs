@@ -79,7 +79,10 @@ const PREFIXES: &[&str] = &[
 /// Honoured by the runtime without being listed.
 const UNLISTED: &[ConfigKey] = &[
     ConfigKey::new("task.class", Class, Low, "Task class").doc("Written into task configurations for Java workers.").unlisted(),
-    ConfigKey::new("rowtide.encode.threads", Int, Low, "Encode threads").default_value("1").doc("Threads of a task that transform and convert; order is kept.").unlisted(),
+    ConfigKey::new("rowtide.encode.threads", Int, Low, "Encode threads")
+        .default_value("1")
+        .doc("Threads of a task that transform and convert; order is kept.")
+        .unlisted(),
 ];
 
 /// The options of Connect's own.

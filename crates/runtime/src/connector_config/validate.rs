@@ -3,7 +3,10 @@
 //! (`AbstractHerder.validateConnectorConfig`).
 
 use rowtide_api::plugin::Plugins;
-use rowtide_api::{ConfigDef, ConfigKey, ConfigType, ConfigValue, ExactlyOnce, Importance, PluginInfo, PluginKind, Props, SourceConnector, Validator};
+use rowtide_api::{
+    ConfigDef, ConfigKey, ConfigType, ConfigValue, ExactlyOnce, Importance, PluginInfo, PluginKind, Props, SourceConnector,
+    Validator,
+};
 
 use super::build::{absent, converter_options};
 use super::{definition, key_info, list};
@@ -23,11 +26,13 @@ pub async fn validate(plugins: &Plugins, worker: &WorkerConfig, source: &dyn Sou
     topic_creation_errors(worker, config, &mut out);
     for alias in list(config, "transforms") {
         let known: Vec<Known<'_>> = plugins.transforms.iter().map(|plugin| (&plugin.info, plugin.config_def)).collect();
-        Expansion { list: "transforms", noun: "Transformation", heading: "Transforms", alias: &alias, known: &known }.append(config, &mut out);
+        Expansion { list: "transforms", noun: "Transformation", heading: "Transforms", alias: &alias, known: &known }
+            .append(config, &mut out);
     }
     for alias in list(config, "predicates") {
         let known: Vec<Known<'_>> = plugins.predicates.iter().map(|plugin| (&plugin.info, plugin.config_def)).collect();
-        Expansion { list: "predicates", noun: "Predicate", heading: "Predicates", alias: &alias, known: &known }.append(config, &mut out);
+        Expansion { list: "predicates", noun: "Predicate", heading: "Predicates", alias: &alias, known: &known }
+            .append(config, &mut out);
     }
     own(source, config, &mut out).await;
     overrides(worker, config, &mut out);
@@ -55,10 +60,13 @@ fn connect_key(
     config: &Props,
 ) -> (ConfigKeyInfo, Option<ConfigValue>) {
     let mut info = key_info(key);
-    let version_of = |name: &str| converter_info(plugins, &converter_options(worker, config, name).0, name).map(|info| info.version);
+    let version_of =
+        |name: &str| converter_info(plugins, &converter_options(worker, config, name).0, name).map(|info| info.version);
     let (default, recommended) = match key.name {
         "connector.plugin.version" => (Some(source.info().version.to_owned()), vec![source.info().version.to_owned()]),
-        "key.converter" | "value.converter" | "header.converter" => (worker.get(key.name).map(str::to_owned), converters(plugins, key.name)),
+        "key.converter" | "value.converter" | "header.converter" => {
+            (worker.get(key.name).map(str::to_owned), converters(plugins, key.name))
+        }
         "key.converter.plugin.version" | "value.converter.plugin.version" | "header.converter.plugin.version" => {
             let version = version_of(key.name.trim_end_matches(".plugin.version")).map(str::to_owned);
             (version.clone(), version.into_iter().collect())
@@ -115,7 +123,13 @@ fn parsed(key: &ConfigKey, name: &str, given: Option<&str>, default: Option<&str
 }
 
 /// The validators of `ConnectorConfig` and `SourceConnectorConfig`, in their words.
-fn connect_reasons(plugins: &Plugins, source: &dyn SourceConnector, name: &str, value: Option<&str>, config: &Props) -> Vec<String> {
+fn connect_reasons(
+    plugins: &Plugins,
+    source: &dyn SourceConnector,
+    name: &str,
+    value: Option<&str>,
+    config: &Props,
+) -> Vec<String> {
     let invalid = |reason: &str| vec![format!("Invalid value {} for configuration {name}: {reason}", value.unwrap_or("null"))];
     let one_of = |words: &[&str]| {
         let found = value.is_some_and(|value| words.contains(&value));
@@ -123,7 +137,9 @@ fn connect_reasons(plugins: &Plugins, source: &dyn SourceConnector, name: &str, 
     };
     match (name, value) {
         ("name", Some("")) => vec!["Invalid value  for configuration name: String must be non-empty".to_owned()],
-        ("name", Some(text)) if text.chars().any(char::is_control) => invalid("String may not contain control sequences but had the following ASCII chars"),
+        ("name", Some(text)) if text.chars().any(char::is_control) => {
+            invalid("String may not contain control sequences but had the following ASCII chars")
+        }
         ("tasks.max", None) => invalid("Value must be non-null"),
         ("tasks.max", Some(text)) if text.parse::<i32>().is_ok_and(|number| number < 1) => invalid("Value must be at least 1"),
         ("key.converter" | "value.converter" | "header.converter", Some(class)) if config.get(name).is_some() => {
@@ -148,7 +164,9 @@ fn connect_reasons(plugins: &Plugins, source: &dyn SourceConnector, name: &str, 
             invalid("topic.creation.groups should not contain default")
         }
         ("exactly.once.support", Some(text)) => exactly_once_reasons(source, text, config, &invalid),
-        ("transaction.boundary", Some(text)) if !matches!(text.to_ascii_lowercase().as_str(), "poll" | "interval" | "connector") => {
+        ("transaction.boundary", Some(text))
+            if !matches!(text.to_ascii_lowercase().as_str(), "poll" | "interval" | "connector") =>
+        {
             invalid("String must be one of (case insensitive): CONNECTOR, INTERVAL, POLL")
         }
         ("transaction.boundary.interval.ms", Some(text)) if text.parse::<i64>().is_ok_and(|number| number < 1) => {
@@ -159,12 +177,17 @@ fn connect_reasons(plugins: &Plugins, source: &dyn SourceConnector, name: &str, 
     }
 }
 
-fn exactly_once_reasons(source: &dyn SourceConnector, text: &str, config: &Props, invalid: &dyn Fn(&str) -> Vec<String>) -> Vec<String> {
+fn exactly_once_reasons(
+    source: &dyn SourceConnector,
+    text: &str,
+    config: &Props,
+    invalid: &dyn Fn(&str) -> Vec<String>,
+) -> Vec<String> {
     match text.to_ascii_lowercase().as_str() {
         "requested" => Vec::new(),
-        "required" if source.exactly_once(config) == ExactlyOnce::Unsupported => vec![
-            "The connector does not support exactly-once semantics with the provided configuration.".to_owned(),
-        ],
+        "required" if source.exactly_once(config) == ExactlyOnce::Unsupported => {
+            vec!["The connector does not support exactly-once semantics with the provided configuration.".to_owned()]
+        }
         "required" => vec!["This worker does not have exactly-once source support enabled.".to_owned()],
         _ => invalid("String must be one of (case insensitive): REQUIRED, REQUESTED"),
     }
@@ -251,7 +274,12 @@ fn expanded_options(info: &PluginInfo, def: &ConfigDef, prefix: &str, group: &st
             key.default = default;
             key
         };
-        keys.push(plain("predicate", ConfigType::String, None, "Alias of a predicate; the transform applies only where it holds."));
+        keys.push(plain(
+            "predicate",
+            ConfigType::String,
+            None,
+            "Alias of a predicate; the transform applies only where it holds.",
+        ));
         keys.push(plain("negate", ConfigType::Boolean, Some("false"), "Whether the predicate is negated."));
     }
     // ConfigDef.sortedConfigs: heading and place as declared, then required ones first, by importance, by name.
@@ -310,7 +338,13 @@ fn overrides(worker: &WorkerConfig, config: &Props, out: &mut Validation) {
             let mut info = key_info(&key);
             (info.name, info.display_name) = (full.clone(), full.clone());
             let shown = if name.contains("password") || name.contains("jaas") { "[hidden]" } else { value };
-            let value = ConfigValue { name: full, value: Some(shown.to_owned()), recommended: Vec::new(), errors: vec![reason], hidden: false };
+            let value = ConfigValue {
+                name: full,
+                value: Some(shown.to_owned()),
+                recommended: Vec::new(),
+                errors: vec![reason],
+                hidden: false,
+            };
             out.push((info, Some(value)));
         }
     }

@@ -3,7 +3,7 @@
 //! A second process on the same directory is refused by redb's own file lock.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
@@ -20,10 +20,14 @@ const CONFIGS: TableDefinition<&str, &str> = TableDefinition::new("configs");
 /// connector → STARTED, PAUSED or STOPPED
 const TARGETS: TableDefinition<&str, &str> = TableDefinition::new("target-states");
 
+/// What redb may keep of the file in memory; all that is ever in it is small.
+const CACHE_BYTES: usize = 4 << 20;
+
 /// A data directory, open and locked until dropped.
 #[derive(Clone)]
 pub struct EmbeddedStore {
-    database: Arc<Database>,
+    /// none after a failed write, until it is opened again: redb refuses everything after an IO error
+    database: Arc<Mutex<Option<Database>>>,
     path: Arc<Path>,
 }
 
@@ -37,7 +41,7 @@ impl EmbeddedStore {
                 .caused_by(error)
         })?;
         let path: PathBuf = folder.join("rowtide.redb");
-        let database = Database::create(&path).map_err(|error| match error {
+        let database = create(&path).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => {
                 Error::configuration(format!("another process uses the data directory {}", folder.display()))
                     .remedy("stop the other rowtide, or give this one a data directory of its own")
@@ -46,7 +50,7 @@ impl EmbeddedStore {
                 .remedy("check the file's owner and the space on its disk; a damaged file must be restored from a backup")
                 .caused_by(error),
         })?;
-        let store = Self { database: Arc::new(database), path: path.into() };
+        let store = Self { database: Arc::new(Mutex::new(Some(database))), path: path.into() };
         store.write(|transaction| {
             transaction.open_table(OFFSETS)?;
             transaction.open_table(CONFIGS)?;
@@ -58,8 +62,8 @@ impl EmbeddedStore {
 
     /// Every stored connector: name, configuration, wanted state.
     pub fn connectors(&self) -> Result<Vec<(String, Props, TargetState)>> {
-        let read = || -> Result<Vec<(String, String, Option<String>)>, redb::Error> {
-            let transaction = self.database.begin_read()?;
+        let read = |database: &Database| -> Result<Vec<(String, String, Option<String>)>, redb::Error> {
+            let transaction = database.begin_read()?;
             let (configs, targets) = (transaction.open_table(CONFIGS)?, transaction.open_table(TARGETS)?);
             let mut found = Vec::new();
             for entry in configs.iter()? {
@@ -69,7 +73,7 @@ impl EmbeddedStore {
             }
             Ok(found)
         };
-        let rows = read().map_err(|error| self.failed("read", error))?;
+        let rows = self.with(read).map_err(|error| self.failed("read", error))?;
         rows.into_iter()
             .map(|(name, config, target)| {
                 let config: Map<String, Value> = serde_json::from_str(&config).map_err(|error| self.failed("read", error))?;
@@ -110,14 +114,26 @@ impl EmbeddedStore {
     }
 
     fn write(&self, change: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>) -> Result<()> {
-        let run = || -> Result<(), redb::Error> {
+        let run = |database: &Database| -> Result<(), redb::Error> {
             // redb's default durability: commit returns after fsync.
-            let transaction = self.database.begin_write()?;
+            let transaction = database.begin_write()?;
             change(&transaction)?;
             transaction.commit()?;
             Ok(())
         };
-        run().map_err(|error| self.failed("write", error))
+        self.with(run).map_err(|error| self.failed("write", error))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+        let mut open = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let database = match open.take() {
+            Some(database) => database,
+            None => create(&self.path)?,
+        };
+        let result = work(&database);
+        // Closed on any error and opened again by the next call: what was committed is what the file then holds.
+        *open = result.is_ok().then_some(database);
+        result
     }
 
     fn failed(&self, doing: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
@@ -127,8 +143,8 @@ impl EmbeddedStore {
     }
 
     fn load_now(&self, connector: &str) -> Result<Vec<(OffsetMap, OffsetMap)>> {
-        let read = || -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
-            let offsets = self.database.begin_read()?.open_table(OFFSETS)?;
+        let read = |database: &Database| -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
+            let offsets = database.begin_read()?.open_table(OFFSETS)?;
             let mut found = Vec::new();
             for entry in offsets.range((connector, "")..)? {
                 let (key, value) = entry?;
@@ -140,7 +156,7 @@ impl EmbeddedStore {
             }
             Ok(found)
         };
-        let rows = read().map_err(|error| self.failed("read", error))?;
+        let rows = self.with(read).map_err(|error| self.failed("read", error))?;
         let mut loaded = Vec::new();
         for (partition, offset) in rows {
             if let (Some(partition), Some(offset)) = (json::parse_value(partition.as_bytes())?, json::parse_value(&offset)?) {
@@ -179,6 +195,10 @@ impl OffsetStore for EmbeddedStore {
         let (store, connector, entries) = (self.clone(), connector.to_owned(), entries.to_vec());
         blocking(move || store.store_now(&connector, &entries)).await
     }
+}
+
+fn create(path: &Path) -> Result<Database, DatabaseError> {
+    Database::builder().set_cache_size(CACHE_BYTES).create(path)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

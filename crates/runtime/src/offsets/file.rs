@@ -62,8 +62,9 @@ impl OffsetStore for FileOffsetStore {
         let mut entries = self.entries.lock().await;
         let mut next = entries.clone();
         for (partition, offset) in changes {
-            let is_it =
-                |(key, _): &(Vec<u8>, _)| json::parse_key(key).is_some_and(|(owner, map)| owner == connector && map == *partition);
+            let is_it = |(key, _): &(Vec<u8>, _)| {
+                json::parse_key(key).is_some_and(|(owner, map)| owner == connector && map == *partition)
+            };
             // The key's own bytes stay: Connect compares keys byte by byte.
             match (next.iter().position(is_it), offset) {
                 (Some(index), Some(offset)) => next[index].1 = Some(json::value(offset)),
@@ -131,7 +132,10 @@ mod tests {
         let foreign: Entries = vec![(b"[\"other\",{\"a\":1}]".to_vec(), Some(b"{\"x\":2}".to_vec())), (b"odd".to_vec(), None)];
         fs::write(&path, java_hashmap::write(&foreign)).unwrap();
         let store = FileOffsetStore::open(&path).unwrap();
-        store.store("c", &[(map(&[("p", 1)]), Some(map(&[("lsn", 5)]))), (map(&[("p", 2)]), Some(map(&[("lsn", 6)])))]).await.unwrap();
+        store
+            .store("c", &[(map(&[("p", 1)]), Some(map(&[("lsn", 5)]))), (map(&[("p", 2)]), Some(map(&[("lsn", 6)])))])
+            .await
+            .unwrap();
         store.store("c", &[(map(&[("p", 1)]), None), (map(&[("p", 2)]), Some(map(&[("lsn", 7)])))]).await.unwrap();
         let again = FileOffsetStore::open(&path).unwrap();
         assert_eq!(again.load("c").await.unwrap(), vec![(map(&[("p", 2)]), map(&[("lsn", 7)]))]);
@@ -163,6 +167,8 @@ mod tests {
         let path = folder.path().join("offsets");
         fs::write(&path, "hello").unwrap();
         let error = FileOffsetStore::open(&path).err().unwrap();
-        assert!(error.message().ends_with("is not an offsets file of Kafka Connect: expected the header of a Java object stream (AC ED 00 05) at byte 0"));
+        assert!(error.message().ends_with(
+            "is not an offsets file of Kafka Connect: expected the header of a Java object stream (AC ED 00 05) at byte 0"
+        ));
     }
 }

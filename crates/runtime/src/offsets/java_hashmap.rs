@@ -51,7 +51,8 @@ impl std::error::Error for Malformed {}
 /// Writes what `new ObjectOutputStream(file).writeObject(map)` writes, but for the order of the mappings, which in
 /// Java follows the arrays' identity and means nothing.
 pub fn write(entries: &[(Vec<u8>, Option<Vec<u8>>)]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(128 + entries.iter().map(|(k, v)| k.len() + v.as_ref().map_or(0, Vec::len) + 20).sum::<usize>());
+    let mut out =
+        Vec::with_capacity(128 + entries.iter().map(|(k, v)| k.len() + v.as_ref().map_or(0, Vec::len) + 20).sum::<usize>());
     out.extend_from_slice(&STREAM_MAGIC);
     out.push(TC_OBJECT);
     class_desc(&mut out, HASH_MAP, HASH_MAP_UID, SC_SERIALIZABLE | SC_WRITE_METHOD);

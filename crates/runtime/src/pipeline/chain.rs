@@ -41,7 +41,9 @@ impl Chain {
                 match (link.transform.apply(record), copy) {
                     (Outcome::Kept(changed), _) => break changed,
                     (Outcome::Dropped, _) => return Outcome::Dropped,
-                    (Outcome::Failed(error), Some(copy)) if error.kind() == ErrorKind::Transient && again(&error) => record = copy,
+                    (Outcome::Failed(error), Some(copy)) if error.kind() == ErrorKind::Transient && again(&error) => {
+                        record = copy
+                    }
                     (Outcome::Failed(error), _) => {
                         return Outcome::Failed(error.context(&format!("transformation '{}' ({})", link.alias, link.class)));
                     }

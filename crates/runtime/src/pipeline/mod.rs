@@ -39,8 +39,7 @@ pub struct SinkContext {
 }
 
 /// Makes a sink for a task; called again after each restart inside.
-pub type SinkFactory =
-    Arc<dyn Fn(SinkContext) -> Pin<Box<dyn Future<Output = Result<Box<dyn Sink>>> + Send>> + Send + Sync>;
+pub type SinkFactory = Arc<dyn Fn(SinkContext) -> Pin<Box<dyn Future<Output = Result<Box<dyn Sink>>> + Send>> + Send + Sync>;
 
 /// Everything that a task is made of.
 pub struct TaskSetup {
