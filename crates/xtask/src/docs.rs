@@ -1,0 +1,53 @@
+//! The generated manual: written by `rowtide docs`, kept in `docs/manual`, held against a fresh copy in CI.
+//!
+//! What the pages say belongs to the declarations of the options, not here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const MANUAL: &str = "docs/manual";
+
+/// Writes the manual into its folder.
+pub fn write(root: &Path) -> Result<(), String> {
+    generate(root, &root.join(MANUAL))
+}
+
+/// Compares the manual with a fresh one.
+pub fn check(root: &Path) -> Result<(), String> {
+    let fresh = root.join("target/manual-check");
+    let _ = fs::remove_dir_all(&fresh);
+    generate(root, &fresh)?;
+    let (kept, now) = (pages(&root.join(MANUAL)), pages(&fresh));
+    let mut names: Vec<&String> = kept.keys().chain(now.keys()).filter(|name| kept.get(*name) != now.get(*name)).collect();
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = names.into_iter().map(|name| format!("{MANUAL}/{name}")).collect();
+    Err(format!(
+        "{}: not what `rowtide docs` writes.\n  why: users read the manual of the version that they run\n  remedy: cargo xtask docs, and commit what it writes",
+        names.join(", ")
+    ))
+}
+
+fn generate(root: &Path, folder: &Path) -> Result<(), String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let done = Command::new(cargo)
+        .args(["run", "--quiet", "--package", "rowtide-app", "--", "docs"])
+        .arg(folder)
+        .current_dir(root)
+        .output()
+        .map_err(|error| format!("cargo run -p rowtide-app: {error}"))?;
+    if done.status.success() {
+        return Ok(());
+    }
+    Err(format!("rowtide docs {} failed:\n{}", folder.display(), String::from_utf8_lossy(&done.stderr)))
+}
+
+fn pages(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, fs::read(entry.path()).ok()?))).collect()
+}
