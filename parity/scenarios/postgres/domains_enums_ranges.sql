@@ -15,7 +15,7 @@ create domain dom_ts as timestamp(3);
 create domain dom_enum as dom_color;
 create domain dom_bit as bit(5);
 create domain dom_arr as int[];
-create table public.dom_all (id int primary key, a dom_inner, b dom_inner2 not null default 5, c dom_txt, d dom_num, e dom_ts, f dom_enum, g dom_bit, h dom_color not null default 'vert', i dom_arr,
+create table public.dom_all (id int primary key, a dom_inner, b dom_inner2 not null default 5, c dom_txt, d dom_num, e dom_ts, f dom_enum, g dom_bit, h dom_color not null default 'vert', i dom_arr not null default '{}',
   b1 bit, b8 bit(8), b64 bit(64), vb varbit, vb5 varbit(5), i4r int4range, i8r int8range, nr numrange, dr daterange, tr tsrange, tzr tstzrange,
   ip inet, net cidr, mac macaddr, mac8 macaddr8, nm name, qc "char", bp bpchar, c1 char, x xml, tv tsvector, pt point);
 insert into public.dom_all values (1, 1, 2, 'short', 1.5, '2024-02-29 01:02:03.456', 'Bleu ciel', b'10101', 'rouge', '{1,2}', b'1', b'10000001', b'1000000000000000000000000000000000000000000000000000000000000001', b'1010101010101', b'101',

@@ -1,7 +1,6 @@
 -- Every type in the default modes: values, nulls and defaults, edge values; in the snapshot and in the stream.
 -- database: postgres
 -- config: {"table.include.list": "public.wide_default_.*"}
--- config: {}
 -- phase: setup
 create extension if not exists hstore;
 create extension if not exists citext;

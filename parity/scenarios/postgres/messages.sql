@@ -1,0 +1,29 @@
+-- Logical messages inside and outside transactions, chosen by prefix, with text, bytes and nothing in them.
+-- database: postgres
+-- config: {"table.include.list": "public.msgs_.*", "logical.decoding.message.prefix.include.list": "msgs.*,other"}
+-- phase: setup
+drop table if exists public.msgs_a;
+create table public.msgs_a (id int primary key);
+insert into public.msgs_a values (1);
+-- phase: stream
+select pg_logical_emit_message(true, 'msgs-tx', 'transactional');
+select pg_logical_emit_message(false, 'msgs-now', 'not transactional');
+select pg_logical_emit_message(false, 'not-wanted', 'x');
+select pg_logical_emit_message(true, 'msgs', '\x00ff80'::bytea);
+select pg_logical_emit_message(true, 'other', '');
+begin;
+insert into public.msgs_a values (2);
+select pg_logical_emit_message(true, 'msgs-mid', 'Grüße ☃ 😀');
+select pg_logical_emit_message(false, 'msgs-mid-now', 'before its transaction');
+insert into public.msgs_a values (3);
+commit;
+begin;
+insert into public.msgs_a values (4);
+select pg_logical_emit_message(true, 'msgs-lost', 'x');
+select pg_logical_emit_message(false, 'msgs-kept', 'x');
+rollback;
+-- phase: stream
+select pg_logical_emit_message(true, 'msgs-long', repeat('x', 100000));
+insert into public.msgs_a values (5);
+-- phase: cleanup
+drop table if exists public.msgs_a;
