@@ -160,10 +160,12 @@ impl PostgresConfig {
 /// Debezium's default is a plug-in that stock servers do not have; where nothing is said, pgoutput is meant.
 fn refuse_other_plugins(config: &Config<'_>) -> Result<()> {
     match config.props().get("plugin.name").map(str::trim) {
-        Some(name) if !name.eq_ignore_ascii_case("pgoutput") => {
-            Err(Error::configuration(format!("The 'plugin.name' value is invalid: the logical decoding plug-in '{name}' is not supported"))
-                .remedy("set plugin.name=pgoutput, which every PostgreSQL server has; use a new 'slot.name', since a slot keeps its plug-in"))
-        }
+        Some(name) if !name.eq_ignore_ascii_case("pgoutput") => Err(Error::configuration(format!(
+            "The 'plugin.name' value is invalid: the logical decoding plug-in '{name}' is not supported"
+        ))
+        .remedy(
+            "set plugin.name=pgoutput, which every PostgreSQL server has; use a new 'slot.name', since a slot keeps its plug-in",
+        )),
         _ => Ok(()),
     }
 }
