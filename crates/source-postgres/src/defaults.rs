@@ -46,9 +46,15 @@ pub fn of(types: &PgTypes, column: &Column, schema: &Schema) -> Option<Value> {
     if column.generated || expression.starts_with("NULL::") {
         return None;
     }
-    let is_enumeration = types.registry().get(column.type_id).is_some_and(|known| !known.labels.is_empty());
+    // a domain over an enumeration has no default
+    let is_enumeration = types
+        .registry()
+        .get(column.type_id)
+        .is_some_and(|known| !known.labels.is_empty() && known.driver_name == column.type_name);
     let text = match STAND_INS.iter().find(|(name, _)| *name == &*column.type_name) {
         Some((_, stand_in)) if is_generated(expression) => (*stand_in).to_owned(),
+        // Java's `Boolean.parseBoolean`
+        Some(("bool", _)) => literal(expression)?.eq_ignore_ascii_case("true").to_string(),
         Some(_) => literal(expression)?,
         None if is_enumeration => quoted_and_cast(expression)?,
         None => return None,

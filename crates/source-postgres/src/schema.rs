@@ -71,8 +71,9 @@ impl PgTypes {
             "hstore" if self.options().hstore_map => Some(Schema::new(Kind::Map(text().shared(), text().optional().shared()))),
             "hstore" => Some(named(text(), "io.debezium.data.Json")),
             "ltree" => Some(named(text(), "io.debezium.data.Ltree")),
-            "geometry" => Some(geometry("io.debezium.data.geometry.Geometry")),
-            "geography" => Some(geometry("io.debezium.data.geometry.Geography")),
+            // a planar geometry may be null even where the column may not
+            "geometry" => Some(geometry("Geometry").optional()),
+            "geography" => Some(geometry("Geography")),
             "vector" => Some(vector(Kind::Float64, "io.debezium.data.DoubleVector")),
             "halfvec" => Some(vector(Kind::Float32, "io.debezium.data.FloatVector")),
             "sparsevec" => Some(sparse_vector()),
@@ -93,9 +94,18 @@ impl PgTypes {
             return self.options().unknown.then(|| Schema::new(Kind::Array(binary(self.options().binary).shared())));
         }
         let schema = self.value_schema(element, column)?;
-        let required = of_enumeration || element == oid::TSVECTOR || known.is_some_and(is_unnamed_extension);
+        let required =
+            of_enumeration || element == oid::TSVECTOR || known.is_some_and(is_unnamed_extension) || self.is_unknown(element);
         let schema = if required { schema } else { schema.optional() };
         Some(Schema::new(Kind::Array(schema.shared())))
+    }
+
+    /// Whether a type has no mapping, so that `include.unknown.datatypes` decides.
+    fn is_unknown(&self, type_oid: u32) -> bool {
+        let extensions = ["citext", "isbn", "hstore", "ltree", "geometry", "geography", "vector", "halfvec", "sparsevec"];
+        let known = self.registry().get(type_oid);
+        !MAPPED.contains(&type_oid)
+            && known.is_none_or(|known| known.labels.is_empty() && known.element == 0 && !extensions.contains(&&*known.name))
     }
 
     fn numeric(&self, column: &Column) -> Schema {
@@ -121,6 +131,49 @@ impl PgTypes {
 fn is_unnamed_extension(known: &PgType) -> bool {
     matches!(&*known.name, "isbn" | "vector" | "halfvec" | "sparsevec")
 }
+
+/// Types of the server itself that have a mapping.
+const MAPPED: &[u32] = &[
+    oid::BOOL,
+    oid::BYTEA,
+    oid::CHAR,
+    oid::NAME,
+    oid::INT8,
+    oid::INT2,
+    oid::INT4,
+    oid::TEXT,
+    oid::OID,
+    oid::JSON,
+    oid::XML,
+    oid::POINT,
+    oid::CIDR,
+    oid::FLOAT4,
+    oid::FLOAT8,
+    oid::MACADDR8,
+    oid::MONEY,
+    oid::MACADDR,
+    oid::INET,
+    oid::BPCHAR,
+    oid::VARCHAR,
+    oid::DATE,
+    oid::TIME,
+    oid::TIMESTAMP,
+    oid::TIMESTAMPTZ,
+    oid::INTERVAL,
+    oid::TIMETZ,
+    oid::BIT,
+    oid::VARBIT,
+    oid::NUMERIC,
+    oid::UUID,
+    oid::TSVECTOR,
+    oid::JSONB,
+    oid::INT4RANGE,
+    oid::NUMRANGE,
+    oid::TSRANGE,
+    oid::TSTZRANGE,
+    oid::DATERANGE,
+    oid::INT8RANGE,
+];
 
 /// A number without precision and scale.
 pub(crate) fn is_variable(column: &Column) -> bool {
@@ -173,9 +226,9 @@ fn point() -> Schema {
     named(Schema::structure(fields), "io.debezium.data.geometry.Point").doc("Geometry (POINT)")
 }
 
-fn geometry(name: &'static str) -> Schema {
+fn geometry(kind: &'static str) -> Schema {
     let fields = vec![Field::new("wkb", Schema::new(Kind::Bytes)), Field::new("srid", Schema::new(Kind::Int32).optional())];
-    named(Schema::structure(fields), name).doc("Geometry")
+    Schema::structure(fields).named(format!("io.debezium.data.geometry.{kind}")).versioned(1).doc(kind)
 }
 
 fn vector(kind: Kind, name: &'static str) -> Schema {
@@ -185,7 +238,7 @@ fn vector(kind: Kind, name: &'static str) -> Schema {
 fn sparse_vector() -> Schema {
     let entries = Kind::Map(Schema::new(Kind::Int16).shared(), Schema::new(Kind::Float64).shared());
     let fields = vec![Field::new("dimensions", Schema::new(Kind::Int16)), Field::new("vector", Schema::new(entries))];
-    named(Schema::structure(fields), "io.debezium.data.SparseDoubleVector").doc("Sparse vector")
+    named(Schema::structure(fields), "io.debezium.data.SparseDoubleVector").doc("Sparse double vector")
 }
 
 fn date(mode: TimeMode) -> Schema {

@@ -27,9 +27,15 @@ pub mod oid {
     pub const JSON: u32 = 114;
     pub const XML: u32 = 142;
     pub const POINT: u32 = 600;
+    pub const LSEG: u32 = 601;
+    pub const PATH: u32 = 602;
+    pub const BOX: u32 = 603;
+    pub const POLYGON: u32 = 604;
+    pub const LINE: u32 = 628;
     pub const CIDR: u32 = 650;
     pub const FLOAT4: u32 = 700;
     pub const FLOAT8: u32 = 701;
+    pub const CIRCLE: u32 = 718;
     pub const MACADDR8: u32 = 774;
     pub const MONEY: u32 = 790;
     pub const MACADDR: u32 = 829;
@@ -66,6 +72,8 @@ pub struct PgType {
     pub oid: u32,
     /// its name, without schema
     pub name: Arc<str>,
+    /// its name as the original's driver reports it: quoted and with its schema where that is not on the search path
+    pub driver_name: Arc<str>,
     /// of an array, the OID of its elements; else 0
     pub element: u32,
     /// of a domain, the OID of the type that it is made from; else 0
@@ -85,8 +93,9 @@ pub struct TypeRegistry {
 impl TypeRegistry {
     /// Reads every type. Labels are joined by a byte that no sane label holds.
     pub const SQL: &'static str = "SELECT t.oid, t.typname, CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END, t.typbasetype, t.typtypmod, \
-         (SELECT string_agg(e.enumlabel, chr(1) ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid) \
-         FROM pg_catalog.pg_type t";
+         (SELECT string_agg(e.enumlabel, chr(1) ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid), \
+         CASE WHEN n.nspname <> ALL (pg_catalog.current_schemas(true)) THEN '\"' || n.nspname || '\".\"' || t.typname || '\"' END \
+         FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace";
 
     /// From the answer to [`TypeRegistry::SQL`].
     pub fn from_rows(rows: Vec<Row>) -> Self {
@@ -98,8 +107,14 @@ impl TypeRegistry {
             base: number(row, 3),
             modifier: row.text(4).parse().unwrap_or(-1),
             labels: row.get(5).map(|labels| labels.split('\u{1}').map(Arc::from).collect()).unwrap_or_default(),
+            driver_name: row.get(6).unwrap_or(row.text(1)).into(),
         };
-        Self { types: rows.iter().map(read).map(|known| (known.oid, known)).collect() }
+        Self::of(rows.iter().map(read))
+    }
+
+    /// Of these types.
+    pub fn of(types: impl IntoIterator<Item = PgType>) -> Self {
+        Self { types: types.into_iter().map(|known| (known.oid, known)).collect() }
     }
 
     /// Whether a type is known.
@@ -284,7 +299,7 @@ impl PgTypes {
         Column {
             name: name.into(),
             type_id: root,
-            type_name: type_name(known.map_or("unknown", |known| &known.name), default).into(),
+            type_name: type_name(known.map_or("unknown", |known| &known.driver_name), default).into(),
             modifier,
             length: Some(length(measured, modifier)),
             scale: scale(root, measured, modifier),

@@ -7,10 +7,11 @@ use super::ValueError;
 
 const WRONG: ValueError = ValueError("an array");
 
-/// An array of one dimension. `nested_as_text`: an inner array stands as its own text; else it is refused, since
+/// An array of one dimension. `delimiter`: a comma, but of boxes a semicolon. `nested_as_text`: an inner array stands as its own text; else it is refused, since
 /// Connect's schema of the column has room for one dimension only.
 pub fn array(
     raw: &Bytes,
+    delimiter: u8,
     nested_as_text: bool,
     mut element: impl FnMut(&Bytes) -> Result<Value, ValueError>,
 ) -> Result<Value, ValueError> {
@@ -28,7 +29,7 @@ pub fn array(
             Some(b'"') => quoted(raw, at + 1)?,
             Some(b'{') if nested_as_text => nested(raw, at)?,
             Some(b'{') => return Err(ValueError("an array of one dimension")),
-            Some(_) => bare(raw, at),
+            Some(_) => bare(raw, at, delimiter),
             None => return Err(WRONG),
         };
         values.push(match item {
@@ -36,7 +37,7 @@ pub fn array(
             None => Value::Null,
         });
         match raw.get(next) {
-            Some(b',') => at = next + 1,
+            Some(byte) if *byte == delimiter => at = next + 1,
             Some(b'}') if next + 1 == raw.len() => return Ok(Value::Array(values)),
             _ => return Err(WRONG),
         }
@@ -52,8 +53,8 @@ fn skip_bounds(raw: &[u8]) -> Result<usize, ValueError> {
 }
 
 /// An unquoted item; NULL in any case is null.
-fn bare(raw: &Bytes, start: usize) -> (Option<Bytes>, usize) {
-    let end = memchr::memchr2(b',', b'}', &raw[start..]).map_or(raw.len(), |length| start + length);
+fn bare(raw: &Bytes, start: usize, delimiter: u8) -> (Option<Bytes>, usize) {
+    let end = memchr::memchr2(delimiter, b'}', &raw[start..]).map_or(raw.len(), |length| start + length);
     let item = raw.slice(start..end);
     (if item.eq_ignore_ascii_case(b"NULL") { None } else { Some(item) }, end)
 }
@@ -108,7 +109,8 @@ mod tests {
     use super::*;
 
     fn items(text: &str) -> Result<Vec<Option<String>>, ValueError> {
-        let value = array(&Bytes::copy_from_slice(text.as_bytes()), true, |item| super::super::utf8(item).map(Value::String))?;
+        let value =
+            array(&Bytes::copy_from_slice(text.as_bytes()), b',', true, |item| super::super::utf8(item).map(Value::String))?;
         let Value::Array(values) = value else { panic!() };
         Ok(values.iter().map(|value| value.as_str().map(str::to_owned)).collect())
     }
@@ -128,12 +130,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(raw: Vec<u8>) {
-            let _ = array(&raw.into(), true, |_| Ok(Value::Null));
+            let _ = array(&raw.into(), b',', true, |_| Ok(Value::Null));
         }
 
         #[test]
         fn braces_never_panic(text in "[{}\",\\\\a\\[=]{0,20}") {
-            let _ = array(&text.into_bytes().into(), true, |_| Ok(Value::Null));
+            let _ = array(&text.into_bytes().into(), b',', true, |_| Ok(Value::Null));
         }
     }
 }

@@ -29,6 +29,9 @@ use crate::types::{BinaryMode, FailureMode, PgTypes, TypeOptions, oid};
 #[error("the value is not {0}")]
 pub struct ValueError(pub &'static str);
 
+/// Geometric types without mapping.
+const SHAPES: &[u32] = &[oid::LSEG, oid::PATH, oid::BOX, oid::POLYGON, oid::LINE, oid::CIRCLE];
+
 /// How the text of one type is read.
 #[derive(Clone, Debug)]
 enum Codec {
@@ -64,7 +67,12 @@ enum Codec {
         single: bool,
     },
     SparseVector(SchemaRef),
-    Array(Box<Codec>),
+    /// text of a geometric type without mapping, represented as bytes
+    Shape(BinaryMode),
+    Array {
+        element: Box<Codec>,
+        delimiter: u8,
+    },
 }
 
 /// Reads the values of one column.
@@ -166,7 +174,8 @@ impl Codec {
         if let Kind::Array(element) = &schema.kind
             && let Some(array) = known.filter(|known| known.element != 0)
         {
-            return Codec::Array(Box::new(Codec::new(array.element, column, element, types)));
+            let delimiter = if array.element == oid::BOX { b';' } else { b',' };
+            return Codec::Array { element: Box::new(Codec::new(array.element, column, element, types)), delimiter };
         }
         match schema.name.as_deref().unwrap_or("") {
             "io.debezium.data.geometry.Geometry" | "io.debezium.data.geometry.Geography" => Codec::Geometry(schema.clone()),
@@ -177,6 +186,7 @@ impl Codec {
                 ("hstore", Kind::Map(..)) => Codec::HstoreMap,
                 ("hstore", _) => Codec::HstoreJson,
                 _ if is_text(type_oid, types) => Codec::Text,
+                _ if SHAPES.contains(&type_oid) => Codec::Shape(types.options().binary),
                 _ => Codec::Opaque(types.options().binary),
             },
         }
@@ -209,7 +219,8 @@ impl Codec {
             Codec::HstoreMap => hstore::map(raw),
             Codec::Vector { single } => geometry::vector(raw, *single),
             Codec::SparseVector(schema) => geometry::sparse_vector(raw, schema),
-            Codec::Array(element) => array::array(raw, element.is_textual(), |item| element.text(item)),
+            Codec::Shape(mode) => geometry::driver_text(raw).map(|text| bytes::represent(&text, *mode)),
+            Codec::Array { element, delimiter } => array::array(raw, *delimiter, element.is_textual(), |item| element.text(item)),
         }
     }
 

@@ -10,6 +10,8 @@ use rowtide_cdc::Column;
 use super::{ValueError, as_str};
 use crate::types::DecimalMode;
 
+/// Digits that surely fit an `i64`.
+const SMALL_DIGITS: usize = 18;
 /// Digits that surely fit an `i128`.
 const SAFE_DIGITS: usize = 38;
 
@@ -69,6 +71,12 @@ impl<'a> Digits<'a> {
             return Err(ValueError("a number of the column's scale"));
         }
         let zeros = scale - kept;
+        if self.whole.len() + scale <= SMALL_DIGITS {
+            let digits = self.whole.bytes().chain(fraction.bytes());
+            let number = digits.fold(0_i64, |number, digit| number * 10 + i64::from(digit - b'0'));
+            let number = number * 10_i64.pow(zeros as u32);
+            return Ok(minimal(i128::from(if self.negative { -number } else { number })));
+        }
         if self.whole.len() + scale <= SAFE_DIGITS {
             let digits = self.whole.bytes().chain(fraction.bytes());
             let number = digits.fold(0_i128, |number, digit| number * 10 + i128::from(digit - b'0'));
@@ -80,9 +88,13 @@ impl<'a> Digits<'a> {
         Ok(if self.negative { -number } else { number }.to_signed_bytes_be().into())
     }
 
-    /// Plain notation with exactly `scale` digits after the point, or with those that are there.
-    fn plain(&self, scale: Option<usize>) -> String {
+    /// Plain notation with exactly `scale` digits after the point, or with those that are there. Digits past the scale
+    /// must be zeros: they would be lost.
+    fn plain(&self, scale: Option<usize>) -> Result<String, ValueError> {
         let scale = scale.unwrap_or(self.fraction.len());
+        if self.fraction.bytes().skip(scale).any(|digit| digit != b'0') {
+            return Err(ValueError("a number of the column's scale"));
+        }
         let whole = self.whole.trim_start_matches('0');
         let mut text = String::with_capacity(whole.len() + scale + 3);
         let is_zero = whole.is_empty() && self.fraction.bytes().all(|digit| digit == b'0');
@@ -94,19 +106,15 @@ impl<'a> Digits<'a> {
             text.push('.');
             text.extend(self.fraction.chars().chain(std::iter::repeat('0')).take(scale));
         }
-        text
+        Ok(text)
     }
 }
 
 /// The fewest big-endian bytes that hold the number in two's complement.
 fn minimal(number: i128) -> Bytes {
-    let bytes = number.to_be_bytes();
-    let fill = if number < 0 { 0xFF } else { 0 };
-    let mut start = 0;
-    while start < 15 && bytes[start] == fill && (bytes[start + 1] ^ fill) & 0x80 == 0 {
-        start += 1;
-    }
-    Bytes::copy_from_slice(&bytes[start..])
+    // bits that differ from the sign, and the sign itself
+    let bits = 128 - (number ^ (number >> 127)).leading_zeros() + 1;
+    Bytes::copy_from_slice(&number.to_be_bytes()[16 - bits.div_ceil(8) as usize..])
 }
 
 /// A `numeric`.
@@ -124,7 +132,7 @@ pub fn numeric(raw: &[u8], shape: &Shape) -> Result<Value, ValueError> {
             Value::Struct(Struct::new(schema.clone(), vec![Value::Int32(scale as i32), value]))
         }
         Shape::Double => Value::Float64(text.parse().map_err(|_| ValueError("a number"))?),
-        Shape::Text(scale) => Value::string(digits.plain(*scale)),
+        Shape::Text(scale) => Value::string(digits.plain(*scale)?),
     })
 }
 
@@ -152,16 +160,33 @@ pub struct Money {
     pub digits: u32,
 }
 
-/// An amount as the server's `lc_monetary` writes it: currency signs and thousands separators are left out.
+/// An amount as the server's `lc_monetary` writes it: `$1,234.56`, `-1.234,56 €`, `(¥1,234)`.
 pub fn money(raw: &[u8], money: &Money) -> Result<Value, ValueError> {
     let text = as_str(raw)?;
-    let negative = text.starts_with(['(', '-']);
-    let amount: String = text.chars().filter(|letter| letter.is_ascii_digit() || *letter == '.').collect();
-    let digits = Digits { negative, ..Digits::parse(&amount)? };
+    let amount = amount(text, money.digits).ok_or(ValueError("an amount of money"))?;
+    let digits = Digits { negative: text.contains(['(', '-']), ..Digits::parse(&amount)? };
     Ok(match money.mode {
-        DecimalMode::String => Value::string(digits.plain(None)),
-        DecimalMode::Double => Value::Float64(digits.plain(None).parse().map_err(|_| ValueError("an amount"))?),
+        DecimalMode::String => Value::string(digits.plain(None)?),
+        DecimalMode::Double => Value::Float64(digits.plain(None)?.parse().map_err(|_| ValueError("an amount"))?),
         DecimalMode::Precise => Value::Bytes(rounded(&digits, money.digits as usize)?),
+    })
+}
+
+/// The digits of an amount, with a point where the locale has its decimal mark. A mark that stands there twice, or
+/// once before just three digits, separates thousands, unless amounts have three digits of fraction.
+fn amount(text: &str, fraction: u32) -> Option<String> {
+    let is_digit = |letter: char| letter.is_ascii_digit();
+    let text = &text[text.find(is_digit)?..=text.rfind(is_digit)?];
+    let mark = text.rfind(['.', ',']);
+    let decimal = mark.filter(|at| {
+        let (marks, others) = if text[*at..].starts_with('.') { ('.', ',') } else { (',', '.') };
+        let once = text.matches(marks).count() == 1;
+        once && (text.contains(others) || text.len() - at - 1 != 3 || fraction == 3)
+    });
+    let keep = |part: &str| part.chars().filter(char::is_ascii_digit).collect::<String>();
+    Some(match decimal {
+        Some(at) => format!("{}.{}", keep(&text[..at]), keep(&text[at..])),
+        None => keep(text),
     })
 }
 
@@ -205,6 +230,7 @@ mod tests {
         let text = |raw: &str, scale| numeric(raw.as_bytes(), &Shape::Text(scale)).unwrap();
         assert_eq!(text("1.5", Some(3)), Value::string("1.500"));
         assert_eq!(text("-0.10", None), Value::string("-0.10"));
+        assert!(numeric(b"1.234", &Shape::Text(Some(2))).is_err());
         assert_eq!(text("NaN", None), Value::string("NAN"));
         assert_eq!(text("-Infinity", None), Value::string("NEGATIVE_INFINITY"));
     }
@@ -214,6 +240,17 @@ mod tests {
         let precise = Money { mode: DecimalMode::Precise, digits: 2 };
         assert_eq!(money(b"$1,234.56", &precise), Ok(Value::Bytes(vec![0x01, 0xE2, 0x40].into())));
         assert_eq!(money(b"-$92,233,720,368,547,758.08", &precise), Ok(Value::Bytes(vec![0x80, 0, 0, 0, 0, 0, 0, 0].into())));
+        let amounts = [
+            ("1.234,56 \u{20ac}", "1234.56"),
+            ("\u{a5}1,234", "1234"),
+            ("1 234 567,8 kr.", "1234567.8"),
+            ("Fr.-1'234.50", "-1234.50"),
+        ];
+        for (text, plain) in amounts {
+            let money = money(text.as_bytes(), &Money { mode: DecimalMode::String, digits: 2 });
+            assert_eq!(money, Ok(Value::string(plain)), "{text}");
+        }
+        assert!(money(b"", &precise).is_err() && money(b"$", &precise).is_err());
         assert_eq!(money(b"($1.00)", &Money { mode: DecimalMode::String, digits: 2 }), Ok(Value::string("-1.00")));
     }
 

@@ -3,8 +3,6 @@
 //! Calendar arithmetic is the proleptic Gregorian one by days (H. Hinnant, "chrono-Compatible Low-Level Date
 //! Algorithms"), as PostgreSQL's is. Years before Christ are `0044-03-15 BC` = year -43.
 
-use std::fmt::Write;
-
 use rowtide_api::{Kind, Schema, Value};
 
 use super::{ValueError, as_str};
@@ -121,7 +119,11 @@ pub fn timestamp(raw: &[u8], form: TimestampForm) -> Result<Value, ValueError> {
     let (micros, finite) = match raw {
         b"infinity" => (POSITIVE_INFINITY, false),
         b"-infinity" => (NEGATIVE_INFINITY, false),
-        _ => (Text::new(raw).timestamp().filter(|(_, offset)| *offset == 0).ok_or(wrong)?.0, true),
+        _ => {
+            let (days, time, _) = Text::new(raw).timestamp().filter(|(.., offset)| *offset == 0).ok_or(wrong)?;
+            let micros = days.checked_mul(MICROS_A_DAY).and_then(|micros| micros.checked_add(time));
+            (micros.ok_or(ValueError("a timestamp that fits microseconds since 1970"))?, true)
+        }
     };
     Ok(match form {
         TimestampForm::Millis => Value::Int64(micros.div_euclid(1000)),
@@ -130,7 +132,9 @@ pub fn timestamp(raw: &[u8], form: TimestampForm) -> Result<Value, ValueError> {
         TimestampForm::Nanos => {
             Value::Int64(micros.checked_mul(1000).ok_or(ValueError("a timestamp that fits nanoseconds since 1970"))?)
         }
-        TimestampForm::Iso => Value::string(iso_timestamp(micros, None)),
+        TimestampForm::Iso => {
+            Value::string(iso_timestamp(micros.div_euclid(MICROS_A_DAY), micros.rem_euclid(MICROS_A_DAY), None))
+        }
     })
 }
 
@@ -139,9 +143,9 @@ pub fn timestamptz(raw: &[u8], digits: usize) -> Result<Value, ValueError> {
     if matches!(raw, b"infinity" | b"-infinity") {
         return Ok(Value::string(as_str(raw)?.to_owned()));
     }
-    let (micros, offset) = Text::new(raw).timestamp().ok_or(ValueError("a timestamp with time zone"))?;
-    let micros = micros.checked_sub(offset * 1_000_000).ok_or(ValueError("a timestamp with time zone"))?;
-    Ok(Value::string(iso_timestamp(micros, Some(digits))))
+    let (days, time, offset) = Text::new(raw).timestamp().ok_or(ValueError("a timestamp with time zone"))?;
+    let time = time - offset * 1_000_000;
+    Ok(Value::string(iso_timestamp(days + time.div_euclid(MICROS_A_DAY), time.rem_euclid(MICROS_A_DAY), Some(digits))))
 }
 
 /// A `timetz` as UTC.
@@ -157,11 +161,12 @@ pub fn timetz(raw: &[u8]) -> Result<Value, ValueError> {
     Ok(Value::string(iso))
 }
 
-fn iso_timestamp(micros: i64, digits: Option<usize>) -> String {
-    let mut iso = String::with_capacity(32);
-    write_date(micros.div_euclid(MICROS_A_DAY), &mut iso);
+fn iso_timestamp(days: i64, time: i64, digits: Option<usize>) -> String {
+    // exact for most, so that no memory is given back
+    let mut iso = String::with_capacity(20 + digits.map_or(7, |digits| digits + usize::from(digits > 0)));
+    write_date(days, &mut iso);
     iso.push('T');
-    write_time(micros.rem_euclid(MICROS_A_DAY), &mut iso, digits);
+    write_time(time, &mut iso, digits);
     iso.push('Z');
     iso
 }
@@ -169,21 +174,33 @@ fn iso_timestamp(micros: i64, digits: Option<usize>) -> String {
 /// Java's `ISO_LOCAL_DATE`: at least four digits of year, a sign before more or before Christ.
 fn write_date(days: i64, out: &mut String) {
     let (year, month, day) = civil_of(days);
-    // writing to a String cannot fail
-    let _ = match year {
-        0..=9999 => write!(out, "{year:04}-{month:02}-{day:02}"),
-        10_000.. => write!(out, "+{year}-{month:02}-{day:02}"),
-        _ => write!(out, "-{:04}-{month:02}-{day:02}", -year),
-    };
+    match year {
+        0..=9999 => {}
+        10_000.. => out.push('+'),
+        _ => out.push('-'),
+    }
+    let year = year.abs();
+    if year > 9999 {
+        out.push_str(&year.to_string());
+    } else {
+        two(out, year / 100);
+        two(out, year % 100);
+    }
+    out.push('-');
+    two(out, month);
+    out.push('-');
+    two(out, day);
+}
+
+fn two(out: &mut String, number: i64) {
+    out.push(char::from(b'0' + (number / 10 % 10) as u8));
+    out.push(char::from(b'0' + (number % 10) as u8));
 }
 
 /// With exactly `digits` of fraction, or with as many as are not zero (Java's `ISO_LOCAL_TIME`).
 fn write_time(micros: i64, out: &mut String, digits: Option<usize>) {
     let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
-    let two = |out: &mut String, number: i64| {
-        out.push(char::from(b'0' + (number / 10 % 10) as u8));
-        out.push(char::from(b'0' + (number % 10) as u8));
-    };
+
     two(out, seconds / 3600);
     out.push(':');
     two(out, seconds / 60 % 60);
@@ -304,14 +321,14 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Microseconds since the epoch of the local time, and its offset from UTC in seconds.
-    fn timestamp(mut self) -> Option<(i64, i64)> {
+    /// Days since the epoch, microseconds of the day, and the offset from UTC in seconds.
+    fn timestamp(mut self) -> Option<(i64, i64, i64)> {
         let (year, month, day) = self.date()?;
         // ISO has a space; a literal in a default may have a T, or no time at all
         let time = if self.eat(b' ').is_some() || self.eat(b'T').is_some() { self.time()? } else { 0 };
         let offset = if matches!(self.rest.first(), Some(b'+' | b'-')) { self.offset()? } else { 0 };
         let days = days_of(self.era(year)?, month, day)?;
-        Some((days.checked_mul(MICROS_A_DAY)?.checked_add(time)?, offset))
+        Some((days, time, offset))
     }
 }
 
@@ -352,6 +369,7 @@ mod tests {
         assert_eq!(zoned("2024-02-29 12:34:56.789012+05:30", 6), Value::string("2024-02-29T07:04:56.789012Z"));
         assert_eq!(zoned("1969-12-31 23:59:59+00", 0), Value::string("1969-12-31T23:59:59Z"));
         assert_eq!(zoned("infinity", 6), Value::string("infinity"));
+        assert_eq!(zoned("294276-12-31 23:59:59.999999-01", 6), Value::string("+294277-01-01T00:59:59.999999Z"));
         assert_eq!(zoned("0044-03-15 00:00:00+00 BC", 0), Value::string("-0043-03-15T00:00:00Z"));
     }
 
