@@ -85,7 +85,7 @@ fn tests(name: &str, code: &Code, ratchet: &mut Ratchet, findings: &mut Vec<Find
     if name.starts_with("crates/testkit/") {
         return; // waiting for an event is written once, there
     }
-    let whole_file = name.contains("/tests/") || name.ends_with("/tests.rs");
+    let whole_file = name.contains("/tests/") || name.ends_with("tests.rs");
     let sleeps = code.calls("sleep", whole_file);
     if ratchet.exceeds("sleep", name, sleeps.len(), 0) {
         findings.push(Finding {
