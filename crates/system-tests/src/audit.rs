@@ -1,0 +1,212 @@
+//! A load on one table whose triggers write down every change in order; a topic is then held against that trail.
+//!
+//! What holds after any number of crashes: per key the changes come in the order of the trail, none is left out, a repeat begins
+//! only after a restart, and who replays the topic ends with the table's rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use rowtide_testkit::postgres::{Database, psql};
+
+use crate::topics::Record;
+
+/// Table `orders`, and `audit`, which is not captured.
+pub const SCHEMA: &str = "
+CREATE TABLE orders (id int PRIMARY KEY, n bigint NOT NULL, note text);
+CREATE SEQUENCE versions;
+CREATE TABLE audit (at bigserial PRIMARY KEY, id int, n bigint, op text, xid bigint DEFAULT txid_current());
+CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF TG_OP = 'DELETE' THEN INSERT INTO audit (id, n, op) VALUES (OLD.id, OLD.n, 'd'); RETURN OLD; END IF;
+  INSERT INTO audit (id, n, op) VALUES (NEW.id, NEW.n, CASE TG_OP WHEN 'INSERT' THEN 'c' ELSE 'u' END);
+  RETURN NEW; END $$;
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON orders FOR EACH ROW EXECUTE FUNCTION audit();
+ALTER TABLE orders REPLICA IDENTITY FULL;
+INSERT INTO orders SELECT i, nextval('versions'), repeat('x', 200) FROM generate_series(1, 500) i;
+";
+
+/// What the load does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mix {
+    /// inserts and updates
+    NoDeletes,
+    /// inserts, updates, deletes, and deleted keys that come again
+    All,
+}
+
+/// Some transactions of several changes each.
+pub fn transactions(database: &str, mix: Mix, count: u32) {
+    let deletes = if mix == Mix::All { "DELETE FROM orders WHERE id BETWEEN 900 AND 2000 AND random() < 0.1;" } else { "" };
+    psql(
+        database,
+        &format!(
+            "DO $$ DECLARE k int; BEGIN FOR i IN 1..{count} LOOP
+               INSERT INTO orders SELECT 900 + (random() * 1100)::int, nextval('versions'), 'new' ON CONFLICT (id) DO UPDATE SET n = nextval('versions');
+               UPDATE orders SET n = nextval('versions') WHERE id % 50 = (random() * 50)::int;
+               {deletes}
+               COMMIT;
+             END LOOP; END $$"
+        ),
+    );
+}
+
+/// A load in the background, until it is stopped or goes out of scope.
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Load {
+    /// Starts it.
+    pub fn start(database: &Database, mix: Mix) -> Self {
+        let (stop, url) = (Arc::new(AtomicBool::new(false)), database.url());
+        let asked = stop.clone();
+        let thread = std::thread::spawn(move || {
+            while !asked.load(Ordering::Relaxed) {
+                transactions(&url, mix, 10);
+            }
+        });
+        Self { stop, thread: Some(thread) }
+    }
+
+    /// Ends it; everything is committed then.
+    pub fn stop(mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().expect("a load").join().expect("the load");
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Number of changes in the trail.
+pub fn length(database: &Database) -> usize {
+    database.sql("SELECT count(*) FROM audit").parse().expect("a number")
+}
+
+/// Changes a row that no load touches; its version is how to know the end of a load in a topic.
+pub fn mark_end(database: &Database) -> i64 {
+    let n = database.sql("INSERT INTO orders VALUES (99999, nextval('versions'), 'end') ON CONFLICT (id) DO UPDATE SET n = nextval('versions') RETURNING n");
+    n.parse().expect("a number")
+}
+
+/// Whether the change that [`mark_end`] made is there.
+pub fn has_mark(records: &[Record], mark: i64) -> bool {
+    records.iter().any(|record| record.value["after"]["n"] == mark)
+}
+
+/// What is in a topic more than once.
+#[derive(Debug, Default, PartialEq)]
+pub struct Repeats {
+    /// records that are there again
+    pub records: usize,
+}
+
+/// Holds the records of `orders` against the trail.
+///
+/// # Panics
+/// When a change is missing, out of order or wrong, or when the replayed rows are not the table's.
+pub fn check(database: &Database, records: &[Record]) -> Repeats {
+    let trail = Trail::read(database);
+    let changes: Vec<Seen> = records.iter().filter(|record| !record.value.is_null()).map(Seen::read).collect();
+    let read_until = trail.snapshot_end(&changes);
+    // per key: the furthest change so far, and the last one
+    let mut reached: BTreeMap<i64, (usize, usize)> = BTreeMap::new();
+    let mut rows: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut repeats = Repeats::default();
+    for seen in &changes {
+        let Seen { op, id, n } = seen;
+        let (keys, index) = trail.find(seen);
+        match reached.get(id) {
+            _ if op == "r" => {}
+            // what was over before the snapshot is in no topic
+            None => assert!(index == 0 || keys[index - 1].at <= read_until, "the first record of key {id} is {op} {n}, but it began with {keys:?}"),
+            // going back is a repeat after a restart; going on must be step by step
+            Some((_, last)) => assert!(index <= last + 1, "before {op} {id} {n} this is left out: {:?}", keys[last + 1]),
+        }
+        let furthest = reached.get(id).map(|(furthest, _)| *furthest);
+        repeats.records += usize::from(furthest.is_some_and(|furthest| index <= furthest));
+        reached.insert(*id, (furthest.map_or(index, |furthest| furthest.max(index)), index));
+        if op == "d" { rows.remove(id) } else { rows.insert(*id, *n) };
+    }
+    assert_eq!(rows, table(database), "the replayed topic is not the table");
+    for (id, keys) in &trail.keys {
+        let ended_before = keys.last().is_some_and(|change| change.op == "d" && change.at <= read_until);
+        let last = reached.get(id).map(|(_, last)| *last);
+        assert!(ended_before || last == Some(keys.len() - 1), "key {id} ends with {last:?} of {keys:?}");
+    }
+    repeats
+}
+
+/// What an event says.
+struct Seen {
+    op: String,
+    id: i64,
+    n: i64,
+}
+
+impl Seen {
+    fn read(record: &Record) -> Self {
+        let op = record.value["op"].as_str().expect("an op").to_owned();
+        let row = if op == "d" { &record.value["before"] } else { &record.value["after"] };
+        let (id, n) = (row["id"].as_i64().expect("an id"), row["n"].as_i64().expect("a version"));
+        assert_eq!(record.key["id"], id, "the key of {}", record.value);
+        Self { op, id, n }
+    }
+}
+
+#[derive(Debug)]
+struct Change {
+    at: i64,
+    op: String,
+    n: i64,
+    xid: i64,
+}
+
+/// Per key what was done, in order.
+struct Trail {
+    keys: BTreeMap<i64, Vec<Change>>,
+}
+
+impl Trail {
+    fn read(database: &Database) -> Self {
+        let mut keys: BTreeMap<i64, Vec<Change>> = BTreeMap::new();
+        for line in database.sql("SELECT id, at, op, n, xid FROM audit ORDER BY at").lines() {
+            let cells: Vec<&str> = line.split('|').collect();
+            let number = |index: usize| cells[index].parse::<i64>().expect("a number");
+            let change = Change { at: number(1), op: cells[2].to_owned(), n: number(3), xid: number(4) };
+            keys.entry(number(0)).or_default().push(change);
+        }
+        Self { keys }
+    }
+
+    /// The key's changes, and which of them this is.
+    fn find(&self, seen: &Seen) -> (&[Change], usize) {
+        let Seen { op, id, n } = seen;
+        let keys = self.keys.get(id).unwrap_or_else(|| panic!("key {id} was never in the table"));
+        let fits = |change: &Change| change.n == *n && (change.op == *op || op == "r" && change.op != "d");
+        let index = keys.iter().position(fits).unwrap_or_else(|| panic!("{op} {id} {n} is no change of the table: {keys:?}"));
+        (keys, index)
+    }
+
+    /// Where in the trail the last snapshot was taken: there is one writer, so that the transaction of the newest row
+    /// that it read is the last one before it.
+    fn snapshot_end(&self, changes: &[Seen]) -> i64 {
+        let read = changes.iter().filter(|seen| seen.op == "r").map(|seen| self.find(seen)).map(|(keys, index)| &keys[index]);
+        let Some(newest) = read.max_by_key(|change| change.at) else { return 0 };
+        let all = self.keys.values().flatten().filter(|change| change.xid == newest.xid);
+        all.map(|change| change.at).max().unwrap_or(0)
+    }
+}
+
+fn table(database: &Database) -> BTreeMap<i64, i64> {
+    let rows = database.sql("SELECT id, n FROM orders");
+    rows.lines().map(|line| line.split_once('|').expect("two cells")).map(|(id, n)| (id.parse().expect("an id"), n.parse().expect("a version"))).collect()
+}

@@ -1,0 +1,201 @@
+//! Stops, kills and restarts: nothing is lost, and after a clean stop nothing is sent twice.
+
+use std::io::Read;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rowtide_system_tests::audit::{self, Load, Mix};
+use rowtide_system_tests::topics::{self, Cleanup, Record};
+use rowtide_testkit::postgres::Database;
+use rowtide_testkit::rowtide::{Home, Rowtide};
+use rowtide_testkit::wait_until;
+
+const LONG: Duration = Duration::from_secs(120);
+
+fn connector(database: &Database) -> serde_json::Map<String, serde_json::Value> {
+    database.connector(&[("table.include.list", "public.orders"), ("publication.autocreate.mode", "filtered")])
+}
+
+fn in_topic(database: &Database) -> Vec<Record> {
+    topics::read(&format!("{}.public.orders", database.name))
+}
+
+fn in_file(home: &Home, database: &Database) -> Vec<Record> {
+    let lines = home.lines(&database.name);
+    lines.iter().map(topics::of_line).filter(|record| record.topic.ends_with(".orders")).collect()
+}
+
+fn wait_for_mark(database: &Database, read: impl Fn() -> Vec<Record>) {
+    let mark = audit::mark_end(database);
+    wait_until("the last change arrives", LONG, || audit::has_mark(&read(), mark).then_some(()));
+}
+
+/// Start, load, stop; changes while it is down; and again. `start` and `read` are the two ways to run.
+fn stops_cleanly_three_times(database: &Database, start: impl Fn() -> Rowtide, read: impl Fn() -> Vec<Record>) {
+    database.sql(audit::SCHEMA);
+    let load = Load::start(database, Mix::All);
+    for _ in 0..3 {
+        let before = read().len();
+        let rowtide = start();
+        wait_until("records arrive", LONG, || (read().len() > before + 700).then_some(()));
+        rowtide.stop();
+    }
+    load.stop();
+    let rowtide = start();
+    wait_for_mark(database, &read);
+    rowtide.stop();
+    let repeats = audit::check(database, &read());
+    assert_eq!(repeats.records, 0, "records were sent twice although every stop was clean");
+}
+
+#[test]
+fn run_goes_on_exactly_where_a_clean_stop_left_off() {
+    let database = Database::new("run_stop");
+    let home = Home::default();
+    let file = home.connector_file(&database.name, &connector(&database));
+    stops_cleanly_three_times(&database, || home.run(std::slice::from_ref(&file)), || in_file(&home, &database));
+}
+
+#[test]
+fn standalone_goes_on_exactly_where_a_clean_stop_left_off() {
+    let database = Database::new("standalone_stop");
+    let _topics = Cleanup(database.name.clone());
+    let home = Home::default();
+    let file = home.connector_file(&database.name, &connector(&database));
+    stops_cleanly_three_times(&database, || home.standalone("", std::slice::from_ref(&file)), || in_topic(&database));
+}
+
+/// Kills the process at a step, again and again under load, then lets it finish. `early`: the step is one of the
+/// snapshot's; what is deleted between two tries of a snapshot nobody sees, so nothing is.
+fn dies_at(point: &str, counts: &[u32], early: bool) {
+    let database = Database::new(&format!("kill_{}", point.replace('-', "_")));
+    let _topics = Cleanup(database.name.clone());
+    database.sql(audit::SCHEMA);
+    let mut home = Home::default();
+    let file = home.connector_file(&database.name, &connector(&database));
+    let load = Load::start(&database, if early { Mix::NoDeletes } else { Mix::All });
+    for count in counts {
+        home.set("ROWTIDE_FAILPOINT", &format!("{point}:{count}"));
+        let mut rowtide = home.begin_standalone("", std::slice::from_ref(&file));
+        let status = rowtide.wait_exit(LONG);
+        assert_eq!(
+            status.code(),
+            None,
+            "it should have been killed at {point}:{count}, and ended with {status}:\n{}",
+            rowtide.log()
+        );
+        // the server sees the end of the process a little later
+        database.wait_slot_free();
+    }
+    home.unset("ROWTIDE_FAILPOINT");
+    let rowtide = home.standalone("", std::slice::from_ref(&file));
+    rowtide.rest.wait_running(&database.name);
+    let load = if early {
+        load.stop();
+        wait_for_mark(&database, || in_topic(&database));
+        Load::start(&database, Mix::All)
+    } else {
+        load
+    };
+    let before = audit::length(&database);
+    wait_until("the load goes on", LONG, || (audit::length(&database) > before + 500).then_some(()));
+    load.stop();
+    wait_for_mark(&database, || in_topic(&database));
+    rowtide.stop();
+    audit::check(&database, &in_topic(&database));
+}
+
+#[test]
+fn nothing_is_lost_when_it_dies_after_making_the_slot() {
+    dies_at("slot-created", &[1], true);
+}
+
+#[test]
+fn nothing_is_lost_when_it_dies_while_reading_the_snapshot() {
+    dies_at("chunk-read", &[1, 1], true);
+}
+
+#[test]
+fn nothing_is_lost_when_it_dies_after_handing_on_the_snapshot() {
+    dies_at("chunk-emitted", &[1, 1], true);
+}
+
+#[test]
+fn nothing_is_lost_when_it_dies_between_an_ack_and_its_offset() {
+    dies_at("record-acked", &[900, 40, 1, 500], false);
+}
+
+#[test]
+fn nothing_is_lost_when_it_dies_between_an_offset_and_its_confirmation() {
+    dies_at("offset-stored", &[4, 1, 3, 2], false);
+}
+
+#[test]
+fn nothing_is_lost_when_it_dies_after_a_confirmation() {
+    dies_at("position-confirmed", &[4, 1, 3, 2], false);
+}
+
+#[test]
+fn nothing_is_lost_when_run_is_killed_at_any_time() {
+    let database = Database::new("run_kill");
+    database.sql(audit::SCHEMA);
+    let home = Home::default();
+    let file = home.connector_file(&database.name, &connector(&database));
+    let load = Load::start(&database, Mix::All);
+    for _ in 0..4 {
+        let before = in_file(&home, &database).len();
+        let rowtide = home.run(std::slice::from_ref(&file));
+        wait_until("records arrive", LONG, || (in_file(&home, &database).len() > before + 900).then_some(()));
+        rowtide.kill();
+        database.wait_slot_free();
+    }
+    load.stop();
+    let rowtide = home.run(std::slice::from_ref(&file));
+    wait_for_mark(&database, || in_file(&home, &database));
+    rowtide.stop();
+    audit::check(&database, &in_file(&home, &database));
+}
+
+#[test]
+fn a_second_signal_ends_at_once_although_records_wait_for_the_sink() {
+    let database = Database::new("second_signal");
+    database.sql(audit::SCHEMA);
+    database.sql("INSERT INTO orders SELECT i, i, repeat('y', 1000) FROM generate_series(100001, 120000) i");
+    let home = Home::default();
+    let file = home.connector_file(&database.name, &connector(&database));
+    let mut rowtide = home.spawn(home.run_command(&[file]), Stdio::piped());
+    let mut stdout = rowtide.stdout().expect("a pipe");
+    let mut first = [0; 4096];
+    stdout.read_exact(&mut first).expect("the first records");
+    // nobody reads on: the sink is stuck with records that it has taken
+    rowtide.terminate();
+    rowtide.wait_log("a second signal ends at once");
+    rowtide.terminate();
+    assert_eq!(rowtide.wait_exit(Duration::from_secs(2)).code(), Some(143));
+}
+
+#[test]
+fn a_stop_waits_no_longer_than_the_graceful_timeout_for_a_stuck_sink() {
+    let database = Database::new("stuck_sink");
+    database.sql(audit::SCHEMA);
+    database.sql("INSERT INTO orders SELECT i, i, repeat('y', 1000) FROM generate_series(100001, 120000) i");
+    let home = Home::default();
+    let file = home.connector_file(&database.name, &connector(&database));
+    let mut command = home.run_command(&[file]);
+    command.args(["-D", "task.shutdown.graceful.timeout.ms=1000"]);
+    let mut rowtide = home.spawn(command, Stdio::piped());
+    let mut stdout = rowtide.stdout().expect("a pipe");
+    stdout.read_exact(&mut [0; 4096]).expect("the first records");
+    rowtide.terminate();
+    assert_eq!(rowtide.wait_exit(Duration::from_secs(10)).code(), Some(0), "{}", rowtide.log());
+}
+
+#[test]
+fn a_start_without_a_broker_exits_with_3_and_names_it() {
+    let home = Home::default();
+    let mut rowtide = home.begin_standalone("bootstrap.servers=127.0.0.1:1\n", &[]);
+    let status = rowtide.wait_exit(LONG);
+    let log = rowtide.log();
+    assert_eq!(status.code(), Some(3), "{log}");
+    assert!(log.contains("127.0.0.1:1") && log.contains("bootstrap.servers"), "{log}");
+}
