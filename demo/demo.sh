@@ -73,13 +73,14 @@ psql -f demo/shop.sql || die "the shop could not be set up, see $D/postgres.log"
 echo "PostgreSQL with a shop: port $PORT, $((SECONDS - BUILT)) s after the build"
 
 mkdir "$D/data"
-"$ROOT/target/debug/rowtide" run -q --pretty --data-dir "$D/data" --rest-port "$REST" &
+# its own session too: it gets one signal, from here, and drains
+setsid "$ROOT/target/debug/rowtide" run -q --pretty --data-dir "$D/data" --rest-port "$REST" &
 ROWTIDE_PID=$!
 for _ in $(seq 200); do tcp_open "$REST" && break; kill -0 $ROWTIDE_PID 2>/dev/null || die "rowtide did not start"; sleep 0.05; done
 CONNECTOR='{"name": "shop", "config": {
   "connector.class": "io.debezium.connector.postgresql.PostgresConnector", "plugin.name": "pgoutput",
   "database.hostname": "127.0.0.1", "database.port": "'$PORT'", "database.user": "demo", "database.password": "demo", "database.dbname": "postgres",
-  "topic.prefix": "shop", "table.include.list": "public.customers,public.products,public.orders,public.order_items"}}'
+  "topic.prefix": "shop", "decimal.handling.mode": "string", "heartbeat.interval.ms": "10000", "table.include.list": "public.customers,public.products,public.orders,public.order_items"}}'
 curl -sf -X POST -H 'Content-Type: application/json' --data "$CONNECTOR" "http://127.0.0.1:$REST/connectors" >"$D/post.json" ||
   die "POST http://127.0.0.1:$REST/connectors was refused"
 echo "connector posted to http://127.0.0.1:$REST/connectors, $((SECONDS - BUILT)) s after the build; Ctrl-C ends"
