@@ -1,7 +1,7 @@
 -- Flat rows for a sink: new record state with metadata, deletes rewritten.
 -- database: postgres
 -- config: {"table.include.list": "public.flat_t"}
--- config: {"key.converter": "org.apache.kafka.connect.json.JsonConverter", "key.converter.schemas.enable": "false", "value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false", "transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState", "transforms.unwrap.delete.tombstone.handling.mode": "rewrite", "transforms.unwrap.add.fields": "op,table,lsn,source.ts_ms", "transforms.unwrap.add.headers": "db,schema"}
+-- config: {"key.converter": "org.apache.kafka.connect.json.JsonConverter", "key.converter.schemas.enable": "false", "value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false", "transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState", "transforms.unwrap.delete.tombstone.handling.mode": "rewrite", "transforms.unwrap.add.fields": "op,table,source.connector", "transforms.unwrap.add.headers": "db,schema"}
 -- phase: setup
 drop table if exists public.flat_t;
 create table public.flat_t (id int primary key, v text, n numeric(5,2));
