@@ -11,7 +11,8 @@ const EVENTS: u32 = 1_000_000;
 
 fn row() -> SchemaRef {
     let field = |name: &str, kind: Kind| Field::new(name, Schema::new(kind).optional());
-    let amount = Schema::new(Kind::Bytes).optional().named("org.apache.kafka.connect.data.Decimal").versioned(1).parameter("scale", "2");
+    let amount =
+        Schema::new(Kind::Bytes).optional().named("org.apache.kafka.connect.data.Decimal").versioned(1).parameter("scale", "2");
     let time = Schema::new(Kind::Int64).optional().named("io.debezium.time.MicroTimestamp").versioned(1);
     Schema::structure(vec![
         field("id", Kind::Int64),

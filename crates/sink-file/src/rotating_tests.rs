@@ -1,3 +1,5 @@
+//! Files that rotate by size and age: names, order, what is deleted.
+
 use super::*;
 
 fn rotation(max_bytes: u64, max_files: usize) -> Rotation {

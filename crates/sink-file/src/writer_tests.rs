@@ -1,3 +1,5 @@
+//! The writer's promises: order, acks after the sync, torn last lines, full disks.
+
 use std::collections::BTreeSet;
 use std::fs;
 

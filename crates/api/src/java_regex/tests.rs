@@ -1,3 +1,5 @@
+//! Answers of Java itself, recorded, against ours.
+
 use super::JavaRegex;
 
 fn unescape(text: &str) -> String {

@@ -91,6 +91,10 @@ pub(super) struct Partition {
     /// Producer id and epoch that `next_sequence` counts under.
     pub producer: Option<(i64, i16)>,
     pub next_sequence: i32,
+    /// Whether the leader has stored a batch under `producer`. Until then it knows no sequence number to expect and takes any
+    /// (`ProducerAppendInfo.checkSequence`): a second batch in flight could overtake a first one that is refused, as on a
+    /// topic whose leader is not ready yet.
+    pub established: bool,
     /// A sequence number was lost for good: continue under a new epoch once nothing is in flight.
     pub bump: bool,
     /// Size of the last batch, for the next one's buffer.
@@ -109,6 +113,7 @@ impl Partition {
             in_flight_node: -1,
             producer: None,
             next_sequence: 0,
+            established: false,
             bump: false,
             size_hint: 512,
         }
@@ -117,8 +122,8 @@ impl Partition {
     /// Whether the head of the queue may be sent to `node`, and when.
     pub(super) fn readiness(&self, node: i32, now: Instant, urgency: &Urgency) -> Readiness {
         let Some(head) = self.queue.front() else { return Readiness::Blocked };
-        // A retried batch goes alone, so that order holds whatever becomes of those sent after it.
-        let alone = head.attempts > 0 || self.bump || self.in_flight_node != node;
+        // A retried batch goes alone, so that order holds whatever becomes of those sent after it; so does the first one.
+        let alone = head.attempts > 0 || !self.established || self.bump || self.in_flight_node != node;
         if self.leader != node || (self.in_flight > 0 && alone) {
             return Readiness::Blocked;
         }
@@ -149,6 +154,7 @@ impl Partition {
     pub(super) fn restart_sequences(&mut self, producer: (i64, i16)) {
         self.producer = Some(producer);
         self.next_sequence = 0;
+        self.established = false;
         self.bump = false;
         for batch in &mut self.queue {
             batch.rewrite |= batch.state.take().is_some();
@@ -174,6 +180,35 @@ pub(super) fn add_sequence(sequence: i32, count: i32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_overtakes_the_first_batch_of_a_producer() {
+        let now = Instant::now();
+        let urgency = Urgency { linger: Duration::ZERO, batch_size: 1, flush_through: 0, all: true };
+        let batch = |id| Batch {
+            id,
+            span: 1,
+            body: Body::Sealed(Bytes::new()),
+            tokens: vec![id],
+            created: now,
+            attempts: 0,
+            retry_at: None,
+            reserved: 0,
+            state: None,
+            rewrite: false,
+            last_error: None,
+        };
+        let mut partition = Partition::new("t".into(), 0);
+        partition.leader = 1;
+        partition.queue.push_back(batch(1));
+        assert_eq!(partition.readiness(1, now, &urgency), Readiness::Ready);
+        (partition.in_flight, partition.in_flight_node) = (1, 1);
+        assert_eq!(partition.readiness(1, now, &urgency), Readiness::Blocked, "the leader would take it as the first one");
+        partition.established = true;
+        assert_eq!(partition.readiness(1, now, &urgency), Readiness::Ready);
+        partition.restart_sequences((7, 1));
+        assert_eq!(partition.readiness(1, now, &urgency), Readiness::Blocked, "a new numbering begins the same way");
+    }
 
     #[test]
     fn sequences_wrap_as_in_java() {

@@ -41,9 +41,13 @@ impl Accumulator {
         let Outgoing { partition, mut batch } = sent;
         self.partitions[partition].in_flight -= 1;
         let (code, detail, lost) = match answer {
-            Answer::Stored(offset) => return Some(self.finish(partition, batch, Ok(offset))),
+            Answer::Stored(offset) => {
+                self.partitions[partition].established = true;
+                return Some(self.finish(partition, batch, Ok(offset)));
+            }
             // The broker had it already: an answer was lost on the way.
             Answer::Refused { code: codes::DUPLICATE_SEQUENCE_NUMBER, .. } => {
+                self.partitions[partition].established = true;
                 return Some(self.finish(partition, batch, Ok(-1)));
             }
             Answer::Refused { code, detail } => (code, detail, None),

@@ -242,8 +242,9 @@ pub fn assert_complete_and_ordered(records: &[ConsumedRecord], keys: usize, coun
 /// Waits for a condition that another process brings about, up to a limit.
 pub async fn eventually(what: &str, limit: Duration, mut done: impl AsyncFnMut() -> bool) {
     let begin = Instant::now();
+    let mut polls = tokio::time::interval(Duration::from_millis(50));
     while !done().await {
         assert!(begin.elapsed() < limit, "{what}: not within {limit:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        polls.tick().await;
     }
 }
