@@ -48,7 +48,7 @@ const POSTGRES: &[ConfigKey] = &[
     string("plugin.name", Medium, "Plugin")
         .default_value("decoderbufs")
         .rules(&[OneOf(&["decoderbufs", "pgoutput"])])
-        .doc("Logical decoding output plugin. Set pgoutput, which every server has."),
+        .doc("Logical decoding output plugin: pgoutput, also where nothing is said; others are refused at the start."),
     string("slot.name", Medium, "Slot")
         .default_value("debezium")
         .rules(&[Check(slot_name)])
