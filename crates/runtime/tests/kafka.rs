@@ -122,11 +122,13 @@ async fn every_record_arrives_once_in_its_keys_order_and_the_offset_follows() {
     let mut all = Vec::new();
     for topic in worker.topics() {
         let mut last: BTreeMap<Vec<u8>, i64> = BTreeMap::new();
-        for record in read(&topic).await.into_iter().map(|consumed| consumed.record) {
+        for consumed in read(&topic).await {
+            let (place, record) = ((consumed.partition, consumed.record.offset), consumed.record);
             let n: i64 = String::from_utf8_lossy(record.value.as_ref().unwrap()).trim_matches('"').parse().unwrap();
             assert_eq!(record.key.as_deref(), Some((n % 11).to_string().as_bytes()));
             assert_eq!(record.headers[0], ("run".into(), Some("one".into())));
-            assert!(last.insert(record.key.unwrap().to_vec(), n).is_none_or(|before| before < n), "order of a key");
+            let before = last.insert(record.key.unwrap().to_vec(), n);
+            assert!(before.is_none_or(|before| before < n), "key {}: {n} after {before:?}, {topic} {place:?}", n % 11);
             all.push(n);
         }
     }
