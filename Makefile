@@ -1,6 +1,6 @@
 # Everything that a contributor types. `make test` is what CI runs: it works on a bare Debian bookworm as root with Rust
 # installed, and stops all that it starts.
-.PHONY: build test test-full lint docs demo
+.PHONY: build test test-full parity lint docs demo
 
 build: ## target/release/rowtide
 	cargo build --release -p rowtide-app
@@ -10,6 +10,9 @@ test: ## lint, tests against real servers, a fixed part of the comparison with D
 
 test-full: ## the same with every scenario, on PostgreSQL 15 and on 18
 	ci/test.sh full
+
+parity: ## only the comparison with Debezium
+	ci/test.sh parity
 
 lint: ## what needs no server
 	ci/test.sh lint

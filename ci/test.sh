@@ -3,11 +3,13 @@
 # Debezium. Servers are private: ports and a directory of their own, stopped at the end whatever happens.
 #   ci/test.sh          lint, tests, the scenarios of parity/subset.txt against PostgreSQL 15
 #   ci/test.sh full     every scenario, against PostgreSQL 15 and 18
-#   ci/test.sh lint     what needs no server
+#   ci/test.sh parity [SCENARIO.sql...]   only the comparison
+#   ci/test.sh lint     only what needs no server
 # LAB_HOME (default: see lab/env.sh) keeps what is installed from one run to the next.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 MODE=${1:-subset}
+[ $# = 0 ] || shift
 LAB_RUN=$(mktemp -d /var/tmp/rowtide-test.XXXXXX)
 export LAB_RUN
 chmod 755 "$LAB_RUN" # the user postgres passes through it
@@ -110,7 +112,7 @@ compare() { # compare PORT SCENARIO...: with Debezium, over the PostgreSQL on PO
 
 must "install" lab/install.sh test
 must "rust" rust_is_there
-lint
+[ "$MODE" = parity ] || lint
 [ "$MODE" != lint ] || exit 0
 
 LAB_KAFKA=127.0.0.1:$(free_port) LAB_KAFKA_CONTROLLER_PORT=$(free_port) LAB_CONNECT_PORT=$(free_port) LAB_PG_PORT=$(free_port)
@@ -120,15 +122,21 @@ export ROWTIDE_TEST_PG=postgres://postgres:postgres@127.0.0.1:$LAB_PG_PORT/postg
 export ROWTIDE_TEST_PG18=postgres://postgres:postgres@127.0.0.1:$PG18_PORT/postgres ROWTIDE_TEST_PG18_BIN=$LAB_HOME/pg18/bin
 export ROWTIDE_TEST_BIN=$PWD/target/debug/rowtide ROWTIDE_BIN=$PWD/target/debug/rowtide
 case $MODE in
-  subset) mapfile -t scenarios < <(sed 's/#.*//; /^ *$/d; s|^|parity/scenarios/|' parity/subset.txt) ;;
+  subset | parity) mapfile -t scenarios < <(sed 's/#.*//; /^ *$/d; s|^|parity/scenarios/|' parity/subset.txt) ;;
   full) scenarios=(parity/scenarios/postgres/*.sql) ;;
-  *) echo "usage: $0 [subset|full|lint]"; exit 2 ;;
+  *) echo "usage: $0 [subset|full|parity|lint]"; exit 2 ;;
 esac
+[ $# = 0 ] || scenarios=("$@")
 FAILED_SCENARIOS=${#scenarios[@]} # until they have run
 
-must "build" cargo test -q --workspace --lib --bins --tests --locked --no-run
-must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers
-step "cargo test" timeout 900 cargo test -q --workspace --lib --bins --tests --locked
+if [ "$MODE" = parity ]; then
+  must "build" cargo build -q -p rowtide-app --locked
+  must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers
+else
+  must "build" cargo test -q --workspace --lib --bins --tests --locked --no-run
+  must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers
+  step "cargo test" timeout 900 cargo test -q --workspace --lib --bins --tests --locked --no-fail-fast
+fi
 must "start rowtide" start_rowtide
 FAILED_SCENARIOS=0
 step "comparison with Debezium, PostgreSQL 15" compare "$LAB_PG_PORT" "${scenarios[@]}"
