@@ -1,0 +1,217 @@
+//! The same slot, publication and offsets handed from a Java worker with Debezium to Rowtide and back: nothing is lost,
+//! and what is sent again is at most the rows that share the stored LSN.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rowtide_system_tests::audit::{self, Load, Mix};
+use rowtide_system_tests::topics::{self, Cleanup, Record};
+use rowtide_testkit::postgres::Database;
+use rowtide_testkit::rest::Rest;
+use rowtide_testkit::rowtide::{Home, Rowtide};
+use rowtide_testkit::{connect, wait_until};
+use serde_json::{Map, Value, json};
+
+const LONG: Duration = Duration::from_secs(120);
+
+/// The Java worker and Rowtide, with a connector of the same configuration on each; one of the two runs.
+struct Pair {
+    java: Rest,
+    rowtide: Rowtide,
+    database: Database,
+    _home: Home,
+    _topics: Cleanup,
+}
+
+impl Pair {
+    fn new(name: &str, schema: &str, extra: &[(&str, &str)]) -> Self {
+        let database = Database::new(name);
+        database.sql(schema);
+        let home = Home::default();
+        let pair = Self {
+            java: connect(),
+            rowtide: home.standalone("", &[]),
+            _topics: Cleanup(database.name.clone()),
+            _home: home,
+            database,
+        };
+        let config = pair.config(extra);
+        for side in [&pair.java, &pair.rowtide.rest] {
+            side.create(&pair.database.name, &config, Some("STOPPED"));
+        }
+        pair
+    }
+
+    fn config(&self, extra: &[(&str, &str)]) -> Map<String, Value> {
+        let json = "org.apache.kafka.connect.json.JsonConverter";
+        let mut all = vec![
+            ("publication.autocreate.mode", "filtered"),
+            ("key.converter", json),
+            ("value.converter", json),
+            ("key.converter.schemas.enable", "false"),
+            ("value.converter.schemas.enable", "false"),
+            // no offset moves on by itself
+            ("tasks.max", "1"),
+        ];
+        all.extend(extra);
+        self.database.connector(&all)
+    }
+
+    /// Stops one side, and gives its offsets to the other, which goes on.
+    fn hand_over(&self, from: &Rest, to: &Rest) -> Value {
+        let name = &self.database.name;
+        from.stop(name);
+        self.database.wait_slot_free();
+        let offsets = from.offsets(name);
+        to.set_offsets(name, &offsets);
+        to.resume(name);
+        offsets
+    }
+
+    fn to_rowtide(&self) -> Value {
+        self.hand_over(&self.java, &self.rowtide.rest)
+    }
+
+    fn to_java(&self) -> Value {
+        self.hand_over(&self.rowtide.rest, &self.java)
+    }
+
+    fn read(&self, table: &str) -> Vec<Record> {
+        topics::read(&format!("{}.public.{table}", self.database.name))
+    }
+
+    fn wait_for_more(&self, count: usize) {
+        let before = self.read("orders").len();
+        wait_until("records arrive", LONG, || (self.read("orders").len() > before + count).then_some(()));
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.java.delete(&self.database.name);
+        self.rowtide.rest.delete(&self.database.name);
+        self.database.wait_slot_free();
+    }
+}
+
+#[test]
+fn under_load_java_hands_over_to_rowtide_and_rowtide_to_java_without_a_gap() {
+    let pair = Pair::new("takeover", audit::SCHEMA, &[("table.include.list", "public.orders")]);
+    let load = Load::start(&pair.database, Mix::All);
+    pair.java.resume(&pair.database.name);
+    pair.wait_for_more(800);
+    pair.to_rowtide();
+    pair.wait_for_more(300);
+    let offset = pair.to_java()["offsets"][0]["offset"].clone();
+    assert!(offset["lsn"].is_i64() && offset["lsn_proc"].is_i64(), "Debezium's keys are there: {offset}");
+    pair.wait_for_more(300);
+    pair.to_rowtide();
+    pair.wait_for_more(300);
+    load.stop();
+    let mark = audit::mark_end(&pair.database);
+    wait_until("the last change arrives", LONG, || audit::has_mark(&pair.read("orders"), mark).then_some(()));
+    let repeats = audit::check(&pair.database, &pair.read("orders"));
+    // each row of the load has an LSN of its own, so that only the event of the stored LSN itself may come again
+    assert!(repeats.records <= 3, "{repeats:?} after three clean handovers");
+}
+
+const COPIED: &str = "CREATE TABLE copied (id int PRIMARY KEY, note text); INSERT INTO copied VALUES (0, 'before')";
+
+/// `count` rows in one COPY, so that many of them share an LSN.
+fn copy(database: &Database, from: u32, count: u32) {
+    let to = from + count - 1;
+    database.sql(&format!("COPY copied FROM PROGRAM 'seq -f %.0f,row {from} {to}' (FORMAT csv)"));
+}
+
+/// How often each id is in the topic.
+fn counts(records: &[Record]) -> BTreeMap<i64, usize> {
+    let mut counts = BTreeMap::new();
+    for record in records.iter().filter(|record| !record.value.is_null()) {
+        *counts.entry(record.value["after"]["id"].as_i64().expect("an id")).or_default() += 1;
+    }
+    counts
+}
+
+/// The offset of the record in the middle of a COPY, as the side that sent it would have stored it there.
+fn middle(records: &[Record], last: &Value, id: i64) -> (Value, i64) {
+    let at = |record: &Record| record.value["source"]["lsn"].as_i64();
+    let record = records.iter().find(|record| record.value["after"]["id"] == id).expect("the row");
+    let lsn = at(record).expect("an lsn");
+    let commit: Value = record.value["source"]["sequence"].as_str().map(|text| serde_json::from_str(text).expect("a list")).expect("a sequence");
+    let mut offsets = last.clone();
+    let mut offset = Map::new();
+    let copied = ["transaction_id", "ts_usec", "txId"];
+    for key in copied {
+        if let Some(value) = last["offsets"][0]["offset"].get(key) {
+            offset.insert(key.to_owned(), value.clone());
+        }
+    }
+    offset.insert("lsn".into(), lsn.into());
+    offset.insert("lsn_proc".into(), lsn.into());
+    offset.insert("txId".into(), record.value["source"]["txId"].clone());
+    offset.insert("messageType".into(), "INSERT".into());
+    let commit: i64 = commit[0].as_str().and_then(|text| text.parse().ok()).expect("the last commit");
+    offset.insert("lsn_commit".into(), commit.into());
+    offsets["offsets"][0]["offset"] = Value::Object(offset);
+    let sharing = records.iter().filter(|other| at(other) == Some(lsn)).count() as i64;
+    (offsets, sharing)
+}
+
+#[test]
+fn an_offset_of_java_amid_rows_that_share_an_lsn_loses_none_of_them() {
+    // the slot stays where the offset is, however far the topic goes
+    let pair = Pair::new("takeover_copy", COPIED, &[("table.include.list", "public.copied"), ("lsn.flush.mode", "manual")]);
+    let name = pair.database.name.clone();
+    pair.java.resume(&name);
+    wait_until("the snapshot is there", LONG, || (!pair.read("copied").is_empty()).then_some(()));
+    wait_until("Java streams", LONG, || (pair.database.slot("active") == "t").then_some(()));
+    copy(&pair.database, 1, 1000);
+    wait_until("Java has sent the rows", LONG, || (pair.read("copied").len() == 1001).then_some(()));
+    pair.java.stop(&name);
+    pair.database.wait_slot_free();
+    let (offsets, sharing) = middle(&pair.read("copied"), &pair.java.offsets(&name), 500);
+    assert!(sharing > 1, "the rows of this COPY do not share an LSN: the test shows nothing");
+
+    pair.rowtide.rest.set_offsets(&name, &offsets);
+    pair.rowtide.rest.resume(&name);
+    pair.database.sql("INSERT INTO copied VALUES (2000, 'after')");
+    wait_until("what follows arrives", LONG, || counts(&pair.read("copied")).contains_key(&2000).then_some(()));
+    let all = pair.read("copied");
+    let again: Vec<i64> = all[1001..].iter().filter_map(|record| record.value["after"]["id"].as_i64()).collect();
+    assert_eq!(again.last(), Some(&2000));
+    let first = again[0];
+    assert!(first <= 501, "rows between 500 and {first} were skipped");
+    assert!(first > 500 - sharing, "row {first} does not share the stored LSN, and came again");
+    assert_eq!(again[..again.len() - 1], (first..=1000).collect::<Vec<_>>(), "each row after it once, in order");
+}
+
+#[test]
+fn an_offset_of_rowtide_amid_rows_that_share_an_lsn_is_exact_for_rowtide_and_known_to_java() {
+    let pair = Pair::new("takeover_back", COPIED, &[("table.include.list", "public.copied")]);
+    let name = pair.database.name.clone();
+    pair.rowtide.rest.resume(&name);
+    wait_until("Rowtide streams", LONG, || (pair.database.slot("active") == "t").then_some(()));
+    copy(&pair.database, 1, 1000);
+    wait_until("Rowtide has sent the rows", LONG, || (pair.read("copied").len() == 1001).then_some(()));
+    pair.to_java();
+    pair.database.sql("INSERT INTO copied VALUES (2000, 'after')");
+    wait_until("what follows arrives", LONG, || counts(&pair.read("copied")).contains_key(&2000).then_some(()));
+    pair.to_rowtide();
+    pair.database.sql("INSERT INTO copied VALUES (2001, 'after')");
+    wait_until("what follows arrives", LONG, || counts(&pair.read("copied")).contains_key(&2001).then_some(()));
+    let counts = counts(&pair.read("copied"));
+    let expected: Vec<i64> = (0..=1000).chain([2000, 2001]).collect();
+    assert_eq!(counts.keys().copied().collect::<Vec<_>>(), expected);
+    let twice: Vec<_> = counts.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "after clean handovers between transactions nothing comes twice: {twice:?}");
+}
+
+#[test]
+fn an_offset_without_a_place_in_the_log_is_refused_with_what_it_should_hold() {
+    let pair = Pair::new("takeover_bad", COPIED, &[("table.include.list", "public.copied")]);
+    let name = &pair.database.name;
+    let offsets = json!({ "offsets": [{ "partition": { "server": name }, "offset": { "txId": 5 } }] });
+    let answer = pair.rowtide.rest.send("PATCH", &format!("/connectors/{name}/offsets"), Some(&offsets));
+    assert!(answer.status >= 400, "{answer:?}");
+    assert!(answer.body["message"].as_str().is_some_and(|text| text.contains("'lsn'")), "{answer:?}");
+}
