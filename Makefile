@@ -18,7 +18,7 @@ lint: ## what needs no server
 	ci/test.sh lint
 
 docs: ## the manual, from the options' declarations
-	cargo run -q -p rowtide-app -- docs docs/manual
+	cargo xtask docs
 
 demo: ## a shop, its changes on your terminal
 	demo/demo.sh
