@@ -157,8 +157,11 @@ where
                 write!(out, "[{fields}] ")?;
             }
         }
-        context.field_format().format_fields(out.by_ref(), event)?;
-        writeln!(out, " ({})", logger(event.metadata().target()))
+        let mut message = String::new();
+        context.field_format().format_fields(Writer::new(&mut message), event)?;
+        // an error and its remedy are two lines elsewhere
+        let message = message.trim().replace('\n', " ");
+        writeln!(out, "{message} ({})", logger(event.metadata().target()))
     }
 }
 

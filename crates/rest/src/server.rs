@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
@@ -113,9 +113,20 @@ fn finish(router: Router<Rest>, rest: &Rest, cors: Option<CorsLayer>) -> Router 
     }
 }
 
-/// Answers for a request that takes too long. The herder runs what it changes to its end all the same.
+/// The largest body that is read.
+const MAX_BODY: usize = 2 * 1024 * 1024;
+
+/// Reads the body, also where nobody wants it (else the connection could not serve the next request), and answers for a
+/// request that takes too long. The herder runs what it changes to its end all the same.
 async fn bounded(request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    let answer = async {
+        let (parts, body) = request.into_parts();
+        match axum::body::to_bytes(body, MAX_BODY).await {
+            Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,
+            Err(_) => ApiError::of_status(StatusCode::PAYLOAD_TOO_LARGE).into_response(),
+        }
+    };
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, answer).await;
     answer.unwrap_or_else(|_| ApiError::internal("Request timed out").into_response())
 }
 

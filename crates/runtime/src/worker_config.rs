@@ -123,7 +123,7 @@ const KEYS: &[ConfigKey] = &[
     key("access.control.allow.origin", ConfigType::String, Some(""), "Origin that browsers may call the REST API from."),
     key("access.control.allow.methods", ConfigType::String, Some(""), "Methods that such calls may use."),
     key("response.http.headers.config", ConfigType::String, Some(""), "Headers added to each answer."),
-    key("rest.extension.classes", ConfigType::List, Some(""), "Accepted and not used."),
+    key("rest.extension.classes", ConfigType::List, Some(""), "Refused: leaving out an extension that asks for passwords would open the API."),
     key(
         "rowtide.config.env",
         ConfigType::Boolean,
@@ -270,7 +270,7 @@ impl WorkerConfig {
 
     /// Says once, in the log, what of the file has no effect.
     pub fn log_what_has_no_effect(&self) {
-        let accepted = ["plugin.path", "plugin.discovery", "metric.reporters", "rest.extension.classes"];
+        let accepted = ["plugin.path", "plugin.discovery", "metric.reporters"];
         let given: Vec<&str> = accepted.into_iter().filter(|name| self.props.get(name).is_some()).collect();
         if !given.is_empty() {
             tracing::info!("accepted and not used, since everything is built in: {}", given.join(", "));

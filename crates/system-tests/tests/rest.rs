@@ -1,0 +1,567 @@
+//! The REST API held against a real Kafka Connect worker: every request goes to both, and the answers are compared field
+//! by field. What may differ stands in [`DIFFERENCES`], and nothing in it may be out of date.
+//!
+//! Needs `ROWTIDE_TEST_CONNECT` (a Connect 4.3 worker with Debezium's PostgreSQL plug-in), `ROWTIDE_TEST_KAFKA` (its
+//! broker) and `ROWTIDE_TEST_PG`.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rowtide_source_postgres::client::{ConnectOptions, Connection};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+/// Request, path in the answer (`*` stands for anything) and reason of each difference that is meant.
+const DIFFERENCES: &[(&str, &str, &str)] = &[
+    ("GET /", "body.commit", "the worker's own commit"),
+    ("*", "body.*.documentation", "options are described in our own words"),
+    ("*", "media", "an answer to an unknown path or verb says what it is as well"),
+    ("POST /connectors *", "status", "no NullPointerException for a body without a configuration: 400"),
+    ("POST /connectors *", "body.error_code", "likewise"),
+    ("POST /connectors {\"name\":\"a\"}", "body.message", "likewise"),
+    ("POST /connectors null", "body.message", "likewise"),
+    ("PUT /connectors/a/config {\"x\":\"b\"}", "body.message", "a configuration is not repeated: it may hold passwords"),
+    ("POST /connectors *no.such.Class*", "body.message", "no name of a Java exception in front"),
+    ("POST /connectors *", "body.tasks", "a standalone worker has its tasks when it answers, as Connect's has"),
+    ("GET /connector-plugins/*", "body.connector.plugin.version.default_value", "declarations alone name no connector"),
+    ("PUT *validate {}", "status", "no wrapped BadRequestException without a connector.class: 400"),
+    ("PUT *validate {}", "body.error_code", "likewise"),
+    ("PUT *validate {}", "body.message", "likewise"),
+    ("PUT *validate *", "body.configs.*.value.recommended_values", "the converters and transforms that are built in"),
+    ("PUT *validate *", "body.configs.schema.exclude.list.value.visible", "options are not hidden by each other's values"),
+    ("PUT *validate *", "body.configs.database.hostname.value.errors.0", "a connection's error says what to do"),
+    (
+        "PUT *validate *RegexRouter*",
+        "body.configs.transforms.route.regex.value.errors",
+        "no NullPointerException as a second reason",
+    ),
+    ("PUT *validate *RegexRouter*", "body.error_count", "likewise"),
+    ("PUT /connectors/rest%20{side}/config *", "status", "Connect 4.3 answers 500 to an invalid Debezium configuration: 400"),
+    ("PUT /connectors/rest%20{side}/config *", "body.error_code", "likewise"),
+    ("PUT /connectors/rest%20{side}/config *", "body.message", "likewise"),
+];
+
+const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
+const DATABASE: &str = "rest_conformance";
+const WAIT: Duration = Duration::from_secs(60);
+
+/// One of the two workers.
+struct Side {
+    /// goes where a request says `{side}`
+    name: &'static str,
+    base: String,
+    agent: ureq::Agent,
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    media: Option<String>,
+    location: Option<String>,
+    body: Value,
+}
+
+impl Side {
+    fn new(name: &'static str, base: &str) -> Self {
+        let agent =
+            ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true).build().new_agent();
+        Self { name, base: base.trim_end_matches('/').to_owned(), agent }
+    }
+
+    /// Sends a request, again while the worker is busy with another one's connectors.
+    fn send(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
+        let deadline = Instant::now() + WAIT;
+        loop {
+            let answer = self.send_once(method, path, body);
+            let busy =
+                answer.body["message"].as_str().is_some_and(|text| text.contains("momentarily") || text.contains("rebalance"));
+            if !busy || Instant::now() > deadline {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// What is this side's own in the answer is made neutral.
+    fn send_once(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
+        let mine = |text: &str| text.replace("{side}", self.name);
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{}", self.base, mine(path)));
+        if body.is_some() {
+            request = request.header("Content-Type", "application/json");
+        }
+        let mut response = match body {
+            Some(body) => self.agent.run(request.body(mine(body)).unwrap()),
+            None => self.agent.run(request.body(()).unwrap()),
+        }
+        .unwrap_or_else(|error| panic!("{} {method} {path}: {error}", self.name));
+        let host = self.base.trim_start_matches("http://");
+        let neutral = |text: &str| text.replace(self.name, "{side}").replace(host, "{host}");
+        let header = |name: &str| response.headers().get(name).map(|value| neutral(value.to_str().unwrap()));
+        let (media, location) = (header("content-type"), header("location"));
+        let status = response.status().as_u16();
+        let text = neutral(&response.body_mut().read_to_string().unwrap());
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
+        Answer { status, media, location, body }
+    }
+
+    /// Asks again until the answer is as wanted: the API tells of no change by itself.
+    fn wait_until(&self, path: &str, wanted: impl Fn(&Value) -> bool) {
+        let deadline = Instant::now() + WAIT;
+        loop {
+            let body = self.send("GET", path, None).body;
+            if wanted(&body) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{}: still waiting for {path}: {body:#}", self.name);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Rowtide as the worker, stopped when it goes out of scope.
+struct Worker {
+    child: Child,
+    base: String,
+    _dir: TempDir,
+}
+
+impl Worker {
+    fn start(kafka: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let base = format!("http://127.0.0.1:{port}");
+        let file = dir.path().join("worker.properties");
+        let converter = "org.apache.kafka.connect.json.JsonConverter";
+        let offsets = dir.path().join("offsets");
+        let text = format!(
+            "bootstrap.servers={kafka}\nkey.converter={converter}\nvalue.converter={converter}\nlisteners={base}\n\
+             offset.storage.file.filename={}\noffset.flush.interval.ms=500\n",
+            offsets.display()
+        );
+        std::fs::write(&file, text).unwrap();
+        let child = Command::new(binary()).arg("standalone").arg(&file).stdin(Stdio::null()).spawn().unwrap();
+        let worker = Self { child, base, _dir: dir };
+        let deadline = Instant::now() + WAIT;
+        let side = Side::new("sideb", &worker.base);
+        while side.agent.get(format!("{}/health", side.base)).call().map_or(true, |answer| answer.status() != 200) {
+            assert!(Instant::now() < deadline, "rowtide does not answer");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        worker
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary beside the tests, or the one that `ROWTIDE_TEST_BIN` names.
+fn binary() -> PathBuf {
+    let beside = || std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("rowtide");
+    let path = std::env::var_os("ROWTIDE_TEST_BIN").map_or_else(beside, PathBuf::from);
+    assert!(path.is_file(), "{} is missing: cargo build -p rowtide-app", path.display());
+    path
+}
+
+/// Both sides, and what they disagreed on.
+struct Pair {
+    java: Side,
+    rowtide: Side,
+    found: Vec<String>,
+    used: BTreeSet<usize>,
+}
+
+impl Pair {
+    fn both(&mut self, method: &str, path: &str, body: Option<Value>) {
+        let text = body.map(|body| body.to_string());
+        self.raw(method, path, text.as_deref(), |answer| answer);
+    }
+
+    /// Sends to both and compares what `part` leaves of the answers.
+    fn raw(&mut self, method: &str, path: &str, body: Option<&str>, part: impl Fn(Value) -> Value) {
+        let [java, rowtide] = [&self.java, &self.rowtide].map(|side| side.send(method, path, body));
+        let mut differences = Vec::new();
+        let mut note = |path: &str, java: String, rowtide: String| {
+            if java != rowtide {
+                differences.push((path.to_owned(), java, rowtide));
+            }
+        };
+        note("status", java.status.to_string(), rowtide.status.to_string());
+        note("media", format!("{:?}", java.media), format!("{:?}", rowtide.media));
+        note("location", format!("{:?}", java.location), format!("{:?}", rowtide.location));
+        compare("body", &part(java.body), &part(rowtide.body), &mut differences);
+        let request = format!("{method} {path}{}", body.map(|body| format!(" {body}")).unwrap_or_default());
+        for (path, java, rowtide) in differences {
+            let listed = DIFFERENCES.iter().position(|(of, at, _)| matches(of, &request) && matches(at, &path));
+            match listed {
+                Some(index) => {
+                    self.used.insert(index);
+                }
+                None => self.found.push(format!("{request}\n  {path}\n    Connect: {java}\n    Rowtide: {rowtide}")),
+            }
+        }
+    }
+
+    /// Waits until the connector and its tasks have this state on both sides.
+    fn wait_for(&self, state: &str, tasks: usize) {
+        self.wait_until("/connectors/rest%20{side}/status", |status| {
+            let states: Vec<&Value> = status["tasks"].as_array().into_iter().flatten().map(|task| &task["state"]).collect();
+            status["connector"]["state"] == state && states.len() == tasks && states.iter().all(|one| **one == *state)
+        });
+    }
+
+    fn wait_until(&self, path: &str, wanted: impl Fn(&Value) -> bool) {
+        self.java.wait_until(path, &wanted);
+        self.rowtide.wait_until(path, &wanted);
+    }
+}
+
+/// Whether a text fits a pattern in which `*` stands for anything.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut rest = text;
+    let mut parts = pattern.split('*');
+    let Some(first) = parts.next() else { return false };
+    let Some(after) = rest.strip_prefix(first) else { return false };
+    rest = after;
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+fn compare(path: &str, java: &Value, rowtide: &Value, out: &mut Vec<(String, String, String)>) {
+    match (java, rowtide) {
+        (Value::Object(java), Value::Object(rowtide)) => {
+            let keys: BTreeSet<&String> = java.keys().chain(rowtide.keys()).collect();
+            for key in keys {
+                let absent = Value::from("(absent)");
+                let [java, rowtide] = [java, rowtide].map(|map| map.get(key).unwrap_or(&absent));
+                compare(&format!("{path}.{key}"), java, rowtide, out);
+            }
+        }
+        // options and loggers are matched by name, so that one more does not shift all others
+        (Value::Array(java), Value::Array(rowtide)) if named(java).is_some() && named(rowtide).is_some() => {
+            let [java, rowtide] = [java, rowtide].map(|list| Value::Object(named(list).unwrap()));
+            compare(path, &java, &rowtide, out);
+        }
+        (Value::Array(java), Value::Array(rowtide)) if java.len() == rowtide.len() => {
+            for (index, (java, rowtide)) in java.iter().zip(rowtide).enumerate() {
+                compare(&format!("{path}.{index}"), java, rowtide, out);
+            }
+        }
+        _ if java != rowtide => out.push((path.to_owned(), java.to_string(), rowtide.to_string())),
+        _ => {}
+    }
+}
+
+/// A list of options as a map by name; their order is compared as a value of its own.
+fn named(list: &[Value]) -> Option<Map<String, Value>> {
+    let name = |item: &Value| item["name"].as_str().or(item["definition"]["name"].as_str()).map(str::to_owned);
+    let mut map: Map<String, Value> = list.iter().map(|item| Some((name(item)?, item.clone()))).collect::<Option<_>>()?;
+    if map.is_empty() {
+        return None;
+    }
+    map.insert("(order)".to_owned(), list.iter().filter_map(name).collect());
+    Some(map)
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("this test compares with real servers: set {name}"))
+}
+
+fn postgres() -> ConnectOptions {
+    let url = variable("ROWTIDE_TEST_PG");
+    let rest = url.strip_prefix("postgres://").expect("ROWTIDE_TEST_PG=postgres://user:password@host:port/database");
+    let (login, place) = rest.rsplit_once('@').unwrap();
+    let (user, password) = login.split_once(':').unwrap();
+    let (address, dbname) = place.split_once('/').unwrap();
+    let (host, port) = address.rsplit_once(':').unwrap();
+    ConnectOptions {
+        host: host.into(),
+        port: port.parse().unwrap(),
+        user: user.into(),
+        password: Some(password.into()),
+        dbname: dbname.into(),
+        ..ConnectOptions::default()
+    }
+}
+
+async fn drop_database(admin: &mut Connection) {
+    let slots = format!(
+        "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots WHERE database = '{DATABASE}' AND active;\
+         SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '{DATABASE}'"
+    );
+    for statement in slots.split(';') {
+        admin.execute(statement).await.unwrap();
+    }
+    admin.execute(&format!("DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")).await.unwrap();
+}
+
+async fn make_database() {
+    let mut options = postgres();
+    let mut admin = Connection::connect(&options).await.unwrap();
+    drop_database(&mut admin).await;
+    admin.execute(&format!("CREATE DATABASE {DATABASE}")).await.unwrap();
+    options.dbname = DATABASE.into();
+    let mut inside = Connection::connect(&options).await.unwrap();
+    inside.execute("CREATE TABLE items (id int PRIMARY KEY, name text)").await.unwrap();
+    inside.execute("INSERT INTO items VALUES (1, 'one')").await.unwrap();
+}
+
+fn config() -> Value {
+    let server = postgres();
+    json!({
+        "connector.class": CLASS,
+        "tasks.max": "1",
+        "database.hostname": server.host,
+        "database.port": server.port.to_string(),
+        "database.user": server.user,
+        "database.password": server.password,
+        "database.dbname": DATABASE,
+        "plugin.name": "pgoutput",
+        "topic.prefix": "rest_{side}",
+        "slot.name": "rest_{side}",
+        "publication.name": "rest_{side}",
+        "publication.autocreate.mode": "filtered",
+        "table.include.list": "public.items",
+    })
+}
+
+fn with(mut config: Value, name: &str, value: &str) -> Value {
+    config[name] = value.into();
+    config
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_those_of_kafka_connect() {
+    make_database().await;
+    let worker = Worker::start(&variable("ROWTIDE_TEST_KAFKA"));
+    let java = Side::new("sidea", &variable("ROWTIDE_TEST_CONNECT"));
+    let mut pair = Pair { java, rowtide: Side::new("sideb", &worker.base), found: Vec::new(), used: BTreeSet::new() };
+    pair.java.send("DELETE", "/connectors/rest%20{side}", None);
+    pair.both("GET", "/", None);
+    pair.both("GET", "/health", None);
+    refusals(&mut pair);
+    unknown_connectors(&mut pair);
+    plugins(&mut pair);
+    loggers(&mut pair);
+    one_connector(&mut pair);
+    offsets(&mut pair).await;
+    drop(worker);
+    drop_database(&mut Connection::connect(&postgres()).await.unwrap()).await;
+    let stale: Vec<_> = DIFFERENCES.iter().enumerate().filter(|(index, _)| !pair.used.contains(index)).collect();
+    assert!(pair.found.is_empty(), "{} differences:\n{}", pair.found.len(), pair.found.join("\n"));
+    assert!(stale.is_empty(), "these differences are gone, take them out: {stale:?}");
+}
+
+/// Bodies, paths and verbs that are wrong.
+fn refusals(pair: &mut Pair) {
+    for body in [
+        r#"{not json"#,
+        r#"{"name":"a", x}"#,
+        r#"{"name":"a" "config":{}}"#,
+        r#"{"name" "config":{}}"#,
+        r#"{"name": tru}"#,
+        r#"{"name": ?}"#,
+        r#"{"name":"a","config":{"a":1,"b":true,"c":{"x":1}}}"#,
+        r#"{"name":"a","config":[]}"#,
+        r#"{"name":"a","cofig":{}}"#,
+        r#"{"name":"a","config":{},"initial_state":"X"}"#,
+        r#"{"name":"a","config":{"name":"b"}}"#,
+        r#"{"name":{"x":1},"config":{}}"#,
+        r#"{"name":"bad","config":{}}"#,
+        r#"{"config":{}}"#,
+        r#"{"name":"a"}"#,
+        r#"[]"#,
+        r#"null"#,
+    ] {
+        pair.raw("POST", "/connectors", Some(body), |answer| answer);
+    }
+    for body in ["[1]", r#"{"name":"b"}"#, r#"{"x":"b"}"#] {
+        pair.raw("PUT", "/connectors/a/config", Some(body), |answer| answer);
+    }
+    // the list of available connectors differs
+    let unknown = json!({"name": "bad", "config": {"connector.class": "no.such.Class"}}).to_string();
+    let head = |mut answer: Value| {
+        answer["message"] = answer["message"].as_str().and_then(|text| text.split(", available").next()).into();
+        answer
+    };
+    pair.raw("POST", "/connectors", Some(&unknown), head);
+    for (method, path) in [
+        ("GET", "/nowhere"),
+        ("GET", "/connectors/a/tasks/0"),
+        ("GET", "/connectors/a/tasks-config"),
+        ("PUT", "/connectors"),
+        ("DELETE", "/"),
+    ] {
+        pair.both(method, path, None);
+    }
+}
+
+fn unknown_connectors(pair: &mut Pair) {
+    for (method, path) in [
+        ("GET", ""),
+        ("DELETE", ""),
+        ("GET", "/config"),
+        ("GET", "/status"),
+        ("GET", "/tasks"),
+        ("GET", "/tasks/7/status"),
+        ("POST", "/tasks/0/restart"),
+        ("POST", "/restart"),
+        ("POST", "/restart?includeTasks=true"),
+        ("PUT", "/pause"),
+        ("PUT", "/resume"),
+        ("PUT", "/stop"),
+        ("GET", "/topics"),
+        ("PUT", "/topics/reset"),
+        ("GET", "/offsets"),
+        ("DELETE", "/offsets"),
+    ] {
+        pair.both(method, &format!("/connectors/no%20such{path}"), None);
+    }
+    pair.both("PATCH", "/connectors/none/config", Some(json!({"x": null})));
+    for offsets in [
+        json!({}),
+        json!({"offsets": []}),
+        json!({"offsets": {}}),
+        json!({"offsets": [{"partition": {"a": 1}, "offset": {"b": 2}}]}),
+        json!({"offsets": [{"partition": {"a": 1}, "offst": {"b": 2}}]}),
+    ] {
+        pair.both("PATCH", "/connectors/none/offsets", Some(offsets));
+    }
+}
+
+fn plugins(pair: &mut Pair) {
+    let debezium = |answer: Value| {
+        let list = answer.as_array().cloned().unwrap_or_default();
+        Value::Array(list.into_iter().filter(|plugin| plugin["class"] == CLASS).collect())
+    };
+    pair.raw("GET", "/connector-plugins", None, debezium);
+    pair.both("GET", &format!("/connector-plugins/{CLASS}/config"), None);
+    pair.both("GET", "/connector-plugins/nope/config", None);
+    let validate = format!("/connector-plugins/{CLASS}/config/validate");
+    let bad_values = [("tasks.max", "x"), ("database.port", "abc"), ("plugin.name", "nope"), ("decimal.handling.mode", "bogus")];
+    for body in [
+        json!({"connector.class": CLASS}),
+        with(config(), "name", "x"),
+        with(config(), "database.password", "wrong"),
+        with(config(), "database.port", "1"),
+        bad_values.into_iter().fold(config(), |config, (name, value)| with(config, name, value)),
+        with(with(config(), "transforms", "route"), "transforms.route.type", "org.apache.kafka.connect.transforms.RegexRouter"),
+        with(config(), "tasks.max", "0"),
+        json!({"connector.class": "MySql"}),
+        json!({}),
+    ] {
+        pair.both("PUT", &validate, Some(body));
+    }
+}
+
+fn loggers(pair: &mut Pair) {
+    let undated = |mut answer: Value| {
+        if answer["last_modified"].is_number() {
+            answer["last_modified"] = "a time".into();
+        }
+        answer
+    };
+    pair.both("GET", "/admin/loggers/root", None);
+    pair.both("GET", "/admin/loggers/nope", None);
+    for (name, body) in [
+        ("rest.conformance.below", json!({"level": "debug"})),
+        ("rest.conformance", json!({"level": "ERROR"})),
+        ("rest.conformance", json!({"level": "X"})),
+        ("rest.conformance", json!({})),
+        ("rest.conformance?scope=cluster", json!({"level": "WARN"})),
+    ] {
+        let name = name.replace("conformance", "conformance-{side}");
+        pair.both("PUT", &format!("/admin/loggers/{name}"), Some(body));
+    }
+    pair.raw("GET", "/admin/loggers/rest.conformance-{side}", None, undated);
+}
+
+/// A connector from its creation to its restarts.
+fn one_connector(pair: &mut Pair) {
+    let c = "/connectors/rest%20{side}";
+    let create = json!({"name": "rest {side}", "config": config()});
+    pair.both("POST", "/connectors", Some(create.clone()));
+    pair.wait_for("RUNNING", 1);
+    pair.both("POST", "/connectors", Some(create));
+    for path in ["", "/config", "/status", "/tasks", "/tasks/0/status", "/tasks/7/status"] {
+        pair.both("GET", &format!("{c}{path}"), None);
+    }
+    let mine = |answer: Value| answer["rest {side}"].clone();
+    pair.raw("GET", "/connectors?expand=info&expand=status", None, mine);
+    pair.raw("GET", "/connectors?expand=status", None, mine);
+    pair.both("POST", &format!("{c}/tasks/7/restart"), None);
+    pair.both("DELETE", &format!("{c}/offsets"), None);
+    pair.both("PATCH", &format!("{c}/offsets"), Some(json!({"offsets": [{"partition": {"a": 1}, "offset": {"b": 2}}]})));
+    pair.both("PUT", &format!("{c}/config"), Some(json!({"connector.class": CLASS, "tasks.max": "1"})));
+    pair.both("PUT", &format!("{c}/config"), Some(with(config(), "poll.interval.ms", "100")));
+    pair.wait_for("RUNNING", 1);
+    pair.both("PATCH", &format!("{c}/config"), Some(json!({"poll.interval.ms": null, "max.batch.size": "1024"})));
+    pair.wait_for("RUNNING", 1);
+    pair.both("GET", &format!("{c}/config"), None);
+    pair.both("PUT", &format!("{c}/pause"), None);
+    pair.wait_for("PAUSED", 1);
+    pair.both("GET", &format!("{c}/status"), None);
+    pair.both("PUT", &format!("{c}/resume"), None);
+    pair.wait_for("RUNNING", 1);
+    // nothing has failed: the plan is empty
+    pair.both("POST", &format!("{c}/restart?includeTasks=true&onlyFailed=true"), None);
+    pair.both("POST", &format!("{c}/restart"), None);
+    pair.wait_for("RUNNING", 1);
+    pair.both("POST", &format!("{c}/restart?includeTasks=true&onlyFailed=false"), None);
+    pair.wait_for("RUNNING", 1);
+    pair.both("POST", &format!("{c}/tasks/0/restart"), None);
+    pair.wait_for("RUNNING", 1);
+}
+
+/// Offsets of a stopped connector, and its end.
+async fn offsets(pair: &mut Pair) {
+    let c = "/connectors/rest%20{side}";
+    let mut server = postgres();
+    server.dbname = DATABASE.into();
+    let mut database = Connection::connect(&server).await.unwrap();
+    for (id, name) in [(2, "two"), (3, "three")] {
+        database.execute(&format!("INSERT INTO items VALUES ({id}, '{name}')")).await.unwrap();
+    }
+    // the second change's offset names the commit of the first
+    pair.wait_until(&format!("{c}/offsets"), |stored| stored["offsets"][0]["offset"]["lsn_commit"].is_number());
+    pair.both("GET", &format!("{c}/topics"), None);
+    pair.both("PUT", &format!("{c}/stop"), None);
+    pair.wait_for("STOPPED", 0);
+    pair.both("GET", &format!("{c}/status"), None);
+    pair.both("GET", &format!("{c}/tasks"), None);
+    // positions of two slots differ: the shape is compared
+    let shape = |mut answer: Value| {
+        for entry in answer["offsets"].as_array_mut().into_iter().flatten() {
+            let keys: BTreeSet<String> = entry["offset"].as_object().into_iter().flat_map(|map| map.keys().cloned()).collect();
+            entry["offset"] = keys.into_iter().filter(|key| !key.starts_with("rowtide_")).collect();
+        }
+        answer
+    };
+    pair.raw("GET", &format!("{c}/offsets"), None, shape);
+    let altered = json!({"offsets": [{"partition": {"server": "rest_{side}"}, "offset": {"lsn": 24038008, "ts_usec": 1}}]});
+    pair.both("PATCH", &format!("{c}/offsets"), Some(altered));
+    pair.both("GET", &format!("{c}/offsets"), None);
+    pair.both(
+        "PATCH",
+        &format!("{c}/offsets"),
+        Some(json!({"offsets": [{"partition": {"server": "rest_{side}"}, "offset": null}]})),
+    );
+    pair.both("DELETE", &format!("{c}/offsets"), None);
+    pair.both("GET", &format!("{c}/offsets"), None);
+    pair.both("PUT", &format!("{c}/topics/reset"), None);
+    // Connect forgets them a moment after it answered
+    pair.wait_until(&format!("{c}/topics"), |topics| topics["rest {side}"]["topics"] == json!([]));
+    pair.both("GET", &format!("{c}/topics"), None);
+    pair.both("DELETE", c, None);
+    pair.both("GET", c, None);
+}
