@@ -33,7 +33,7 @@ psql() { PGPASSWORD=demo "$PGBIN/psql" -h 127.0.0.1 -p "$PORT" -U demo -d postgr
 TRAFFIC_PID= ROWTIDE_PID= TIMER_PID=
 finish() {
   local rc=$? pid
-  trap '' INT TERM
+  trap '' INT TERM HUP
   trap - EXIT
   set +e
   [ -z "$TIMER_PID" ] || kill "$TIMER_PID" 2>/dev/null
@@ -54,7 +54,7 @@ finish() {
   exit $rc
 }
 trap finish EXIT
-trap 'exit 0' INT TERM
+trap 'exit 0' INT TERM HUP
 
 (umask 077 && echo demo >"$D/password")
 [ "$(id -u)" != 0 ] || chown postgres "$D/password"
