@@ -2,7 +2,6 @@
 -- database: postgres
 -- config: {"table.include.list": "public.pubd_.*", "publication.autocreate.mode": "disabled"}
 -- phase: setup
-drop publication if exists {side};
 drop table if exists public.pubd_a, public.pubd_b, public.pubd_c;
 create table public.pubd_a (id int primary key, v text, n int);
 create table public.pubd_b (id int primary key, v text, hidden text);
@@ -10,6 +9,7 @@ create table public.pubd_c (id int primary key, v text);
 insert into public.pubd_a values (1, 'a', 1), (50, 'a', 50);
 insert into public.pubd_b values (1, 'b', 'h');
 insert into public.pubd_c values (1, 'c');
+-- phase: setup
 create publication {side} for table public.pubd_a where (id < 10), public.pubd_b (id, v) with (publish = 'insert, update');
 -- phase: stream
 insert into public.pubd_a values (2, 'in', 2), (60, 'out', 60);
