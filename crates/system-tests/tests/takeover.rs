@@ -50,8 +50,6 @@ impl Pair {
             ("value.converter", json),
             ("key.converter.schemas.enable", "false"),
             ("value.converter.schemas.enable", "false"),
-            // no offset moves on by itself
-            ("tasks.max", "1"),
         ];
         all.extend(extra);
         self.database.connector(&all)
@@ -137,7 +135,8 @@ fn middle(records: &[Record], last: &Value, id: i64) -> (Value, i64) {
     let at = |record: &Record| record.value["source"]["lsn"].as_i64();
     let record = records.iter().find(|record| record.value["after"]["id"] == id).expect("the row");
     let lsn = at(record).expect("an lsn");
-    let commit: Value = record.value["source"]["sequence"].as_str().map(|text| serde_json::from_str(text).expect("a list")).expect("a sequence");
+    let commit: Value =
+        record.value["source"]["sequence"].as_str().map(|text| serde_json::from_str(text).expect("a list")).expect("a sequence");
     let mut offsets = last.clone();
     let mut offset = Map::new();
     let copied = ["transaction_id", "ts_usec", "txId"];
@@ -150,8 +149,10 @@ fn middle(records: &[Record], last: &Value, id: i64) -> (Value, i64) {
     offset.insert("lsn_proc".into(), lsn.into());
     offset.insert("txId".into(), record.value["source"]["txId"].clone());
     offset.insert("messageType".into(), "INSERT".into());
-    let commit: i64 = commit[0].as_str().and_then(|text| text.parse().ok()).expect("the last commit");
-    offset.insert("lsn_commit".into(), commit.into());
+    // none before the first commit after a snapshot
+    if let Some(commit) = commit[0].as_str().and_then(|text| text.parse::<i64>().ok()) {
+        offset.insert("lsn_commit".into(), commit.into());
+    }
     offsets["offsets"][0]["offset"] = Value::Object(offset);
     let sharing = records.iter().filter(|other| at(other) == Some(lsn)).count() as i64;
     (offsets, sharing)

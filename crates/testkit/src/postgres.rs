@@ -152,6 +152,28 @@ impl Drop for Database {
     }
 }
 
+/// A role on the PostgreSQL of the tests; gone when it goes out of scope.
+pub struct Role {
+    server: String,
+    /// its name
+    pub name: String,
+}
+
+impl Role {
+    /// With these attributes, for instance `LOGIN REPLICATION`.
+    pub fn new(attributes: &str, password: &str) -> Self {
+        let (server, name) = (need("ROWTIDE_TEST_PG"), unique("role"));
+        psql(&server, &format!("CREATE ROLE {name} {attributes} PASSWORD '{password}'"));
+        Self { server, name }
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        let _ = try_psql(&self.server, &format!("DROP ROLE {}", self.name));
+    }
+}
+
 /// A PostgreSQL of a test's own (the programs in `ROWTIDE_TEST_PG_BIN`); gone with the test.
 pub struct Server {
     bin: String,
