@@ -390,7 +390,13 @@ impl Emitter {
 fn key_of(key: Option<&KeySchema>, row: &Row) -> Datum {
     let Some(key) = key else { return Datum::null() };
     let mut values = Vec::with_capacity(key.fields.len() + key.appended.len());
-    values.extend(key.fields.iter().map(|place| row.get(*place).cloned().unwrap_or_default()));
+    for (place, field) in key.fields.iter().zip(key.schema.fields()) {
+        values.push(match row.get(*place) {
+            // the row's field may have parameters that the key's has not
+            Some(Value::Struct(value)) => Value::Struct(Struct::new(field.schema.clone(), value.values.clone())),
+            value => value.cloned().unwrap_or_default(),
+        });
+    }
     values.extend(key.appended.iter().cloned());
     Datum::new(key.schema.clone(), Value::Struct(Struct::new(key.schema.clone(), values)))
 }

@@ -85,6 +85,8 @@ impl TableShaper {
             let Some(schema) = column_schema(table, column, types) else { continue };
             let place = layout.add(index, column, &schema, types);
             let (schema, mapper) = self.rules.apply(&table.id, column, schema);
+            // values that carry their schema must carry the one of the field
+            layout.schemas[place] = Arc::new(schema.clone());
             layout.mappers.extend(mapper.map(|mapper| (place, mapper)));
             fields.push(self.field(column, schema));
         }
@@ -97,15 +99,14 @@ impl TableShaper {
         let mut places = Vec::new();
         for index in self.key_columns(table) {
             let column = &table.columns[index];
+            // a key has no parameters of column options
+            let Some(schema) = column_schema(table, column, types) else { continue };
             let place = match layout.columns.iter().position(|have| *have == index) {
                 Some(place) => place,
-                None => {
-                    let Some(schema) = column_schema(table, column, types) else { continue };
-                    layout.add(index, column, &schema, types)
-                }
+                None => layout.add(index, column, &schema, types),
             };
             places.push(place);
-            fields.push(self.field(column, (*layout.schemas[place]).clone()));
+            fields.push(self.field(column, schema));
         }
         let mut appended = Vec::new();
         if let Some((name, value)) = self.naming.key_field(&table.id) {
@@ -284,6 +285,16 @@ mod tests {
         assert!(key.schema.fields().iter().all(|field| field.schema.parameters.is_empty()));
         assert!(shaped.row.fields().iter().all(|field| field.schema.parameters.len() == 1));
         assert_eq!(shaped.mappers.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn values_are_made_for_the_schemas_that_rows_have() {
+        let shaped = shaped(&[("topic.prefix", "p"), ("column.propagate.source.type", ".*")]).unwrap();
+        for (have, field) in shaped.column_schemas.iter().zip(shaped.row.fields()) {
+            assert_eq!(**have, *field.schema);
+            assert!(have.parameters.iter().any(|(name, _)| &**name == "__debezium.source.column.type"));
+        }
+        assert!(shaped.key.unwrap().schema.fields().iter().all(|field| field.schema.parameters.is_empty()));
     }
 
     #[test]

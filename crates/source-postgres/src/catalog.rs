@@ -20,11 +20,11 @@ const TABLES: &str = "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c \
      WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' \
      ORDER BY 1, 2";
 
-/// Columns of the tables named in `{}`. A domain's own NOT NULL counts.
+/// Columns of the tables named in `{}`. A domain's own NOT NULL counts. Not comments: `include.schema.comments` is an
+/// option of this connector that Debezium reads none for either.
 const COLUMNS: &str = "SELECT n.nspname, c.relname, a.attname, a.atttypid, a.atttypmod, \
      NOT (a.attnotnull OR (t.typtype = 'd' AND t.typnotnull)), a.attgenerated <> '', a.attidentity <> '', \
-     pg_catalog.pg_get_expr(d.adbin, d.adrelid), pg_catalog.col_description(c.oid, a.attnum), \
-     pg_catalog.obj_description(c.oid, 'pg_class') \
+     pg_catalog.pg_get_expr(d.adbin, d.adrelid) \
      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
      LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
@@ -53,17 +53,12 @@ pub async fn table_ids(connection: &mut Connection) -> Result<Vec<TableId>> {
 
 /// The structure of these tables; one that no longer exists is missing from the answer. Types not known yet are added
 /// to the registry.
-pub async fn read_tables(
-    connection: &mut Connection,
-    types: &mut PgTypes,
-    ids: &[TableId],
-    comments: bool,
-) -> Result<Vec<Table>> {
+pub async fn read_tables(connection: &mut Connection, types: &mut PgTypes, ids: &[TableId]) -> Result<Vec<Table>> {
     let mut tables = Vec::with_capacity(ids.len());
     for some in ids.chunks(TABLES_A_QUERY) {
         let names = some.iter().map(|id| format!("({}, {})", quote_literal(schema_of(id)), quote_literal(&id.table)));
         let names = names.collect::<Vec<_>>().join(", ");
-        let mut found = read_columns(connection, types, &names, comments).await?;
+        let mut found = read_columns(connection, types, &names).await?;
         let mut keys = read_keys(connection, &names).await?;
         for id in some {
             if let Some(mut table) = found.remove(id) {
@@ -79,12 +74,7 @@ fn schema_of(id: &TableId) -> &str {
     id.schema.as_deref().unwrap_or("public")
 }
 
-async fn read_columns(
-    connection: &mut Connection,
-    types: &mut PgTypes,
-    names: &str,
-    comments: bool,
-) -> Result<HashMap<TableId, Table>> {
+async fn read_columns(connection: &mut Connection, types: &mut PgTypes, names: &str) -> Result<HashMap<TableId, Table>> {
     let doing = "reading the columns of tables";
     let rows = connection.query(&COLUMNS.replace("{}", names)).await.map_err(|error| explain(doing, error))?;
     let oids: Vec<u32> = rows.iter().map(|row| row.text(3).parse().unwrap_or(0)).collect();
@@ -92,16 +82,13 @@ async fn read_columns(
     let mut tables: HashMap<TableId, Table> = HashMap::new();
     for (row, oid) in rows.iter().zip(oids) {
         let id = TableId::in_schema(row.text(0), row.text(1));
-        let comment = |index: usize| if comments { row.get(index).map(Arc::from) } else { None };
         let column = Column {
             optional: row.text(5) == "t",
             generated: row.text(6) == "t",
             auto_increment: row.text(7) == "t",
-            comment: comment(9),
             ..types.column(row.text(2), oid, row.text(4).parse().unwrap_or(-1), row.get(8))
         };
-        let table =
-            tables.entry(id.clone()).or_insert_with(|| Table { id, columns: Vec::new(), key: Vec::new(), comment: comment(10) });
+        let table = tables.entry(id.clone()).or_insert_with(|| Table { id, columns: Vec::new(), key: Vec::new(), comment: None });
         table.columns.push(column);
     }
     Ok(tables)

@@ -102,8 +102,6 @@ pub struct PostgresConfig {
     pub lock_timeout: Option<Duration>,
     /// `heartbeat.action.query`
     pub heartbeat_query: Option<String>,
-    /// `include.schema.comments`
-    pub comments: bool,
     /// `rowtide.accept.system.identifier`: a server that may take the place of the one in the offset
     pub accepted_system: Option<u64>,
     /// `guardrail.collections.max` and whether exceeding it stops the connector; 0: off
@@ -147,7 +145,6 @@ impl PostgresConfig {
                 None
             },
             heartbeat_query: config.opt("heartbeat.action.query").filter(|sql| !sql.is_empty()).map(str::to_owned),
-            comments: config.flag("include.schema.comments"),
             accepted_system: accepted_system(config)?,
             guardrail: (
                 config.size("guardrail.collections.max")?,

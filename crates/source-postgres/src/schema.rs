@@ -177,7 +177,7 @@ const MAPPED: &[u32] = &[
 
 /// A number without precision and scale.
 pub(crate) fn is_variable(column: &Column) -> bool {
-    column.length == Some(0) && column.scale.unwrap_or(0) == 0
+    column.modifier == -1
 }
 
 fn named(schema: Schema, name: &'static str) -> Schema {

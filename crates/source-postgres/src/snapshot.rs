@@ -34,8 +34,7 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher) -> Result<Arc<dy
     let wanted: Vec<TableId> = captured.into_iter().filter(|id| database.filters.is_snapshotted(id)).collect();
     lock(&mut session, database, &wanted).await?;
     read_position(&mut session, database).await?;
-    let comments = database.config.comments;
-    let tables = catalog::read_tables(&mut session, &mut database.types, &wanted, comments).await?;
+    let tables = catalog::read_tables(&mut session, &mut database.types, &wanted).await?;
 
     let mut rows = SnapshotRows { held: None, sent: 0 };
     let count = tables.len();

@@ -24,15 +24,16 @@ pub enum SnapshotMarker {
 }
 
 impl SnapshotMarker {
-    fn as_str(self) -> &'static str {
-        match self {
+    /// Null outside of snapshots: the schema's default says so, and a converter that keeps nulls keeps this one too.
+    fn value(self) -> Value {
+        Value::String(ByteString::from_static(match self {
             SnapshotMarker::First => "first",
             SnapshotMarker::FirstInDataCollection => "first_in_data_collection",
             SnapshotMarker::True => "true",
             SnapshotMarker::LastInDataCollection => "last_in_data_collection",
             SnapshotMarker::Last => "last",
-            SnapshotMarker::False => "false",
-        }
+            SnapshotMarker::False => return Value::Null,
+        }))
     }
 }
 
@@ -91,7 +92,7 @@ impl SourceBlock {
             Value::String(ByteString::from_static("postgresql")),
             Value::String(self.name.clone()),
             Value::Int64(micros.div_euclid(1000)),
-            Value::String(ByteString::from_static(marker.as_str())),
+            marker.value(),
             Value::String(self.database.clone()),
             Value::String(sequence(position)),
             Value::Int64(micros),
@@ -147,4 +148,18 @@ fn schema() -> SchemaRef {
         .named("io.debezium.connector.postgresql.Source")
         .versioned(1)
         .shared()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_snapshots_are_marked() {
+        let block = SourceBlock::new("p", "d");
+        let marked = |marker| block.block(&Position::default(), marker, &TableNames::default(), None).get("snapshot").cloned();
+        assert_eq!(marked(SnapshotMarker::Last), Some(Value::string("last")));
+        // null, which the schema's default explains
+        assert_eq!(marked(SnapshotMarker::False), Some(Value::Null));
+    }
 }

@@ -312,11 +312,25 @@ impl PgTypes {
         }
     }
 
+    /// A column of a relation message. Debezium measures a number without precision there by the greatest one, which
+    /// shows where source types are propagated.
+    pub fn streamed_column(&self, name: &str, type_oid: u32, modifier: i32) -> Column {
+        let mut column = self.column(name, type_oid, modifier, None);
+        if column.type_id == oid::NUMERIC && column.modifier == -1 {
+            column.length = Some(NUMERIC_DISPLAY);
+            column.scale = Some(0);
+        }
+        column
+    }
+
     /// How the column's text becomes values of `schema`.
     pub fn decoder(&self, table: &TableId, column: &Column, schema: &SchemaRef) -> ColumnDecoder {
         ColumnDecoder::new(table, column, schema, self)
     }
 }
+
+/// pgjdbc's display size of a `numeric` without precision: sign, 131,072 digits before the point and 16 thousand after.
+const NUMERIC_DISPLAY: i32 = 131_089;
 
 /// pgjdbc calls an integer that a sequence fills a serial.
 fn type_name<'a>(name: &'a str, default: Option<&str>) -> &'a str {
@@ -337,7 +351,7 @@ fn length(oid: u32, modifier: i32) -> i32 {
         -1 => 7,
         0 => 0,
         1 => 3,
-        digits => digits + 1,
+        digits => digits.clamp(0, 6) + 1,
     };
     match oid {
         oid::INT2 => 5,
@@ -346,9 +360,9 @@ fn length(oid: u32, modifier: i32) -> i32 {
         oid::FLOAT4 => 8,
         oid::FLOAT8 => 17,
         oid::NUMERIC if modifier == -1 => 0,
-        oid::NUMERIC => ((modifier - 4) >> 16) & 0xFFFF,
+        oid::NUMERIC => (modifier.wrapping_sub(4) >> 16) & 0xFFFF,
         oid::BOOL | oid::CHAR => 1,
-        oid::BPCHAR | oid::VARCHAR if modifier != -1 => modifier - 4,
+        oid::BPCHAR | oid::VARCHAR if modifier != -1 => modifier.wrapping_sub(4),
         oid::DATE => 13,
         oid::TIME => 8 + fraction,
         oid::TIMETZ => 14 + fraction,
@@ -368,11 +382,45 @@ fn scale(root: u32, measured: u32, modifier: i32) -> Option<i32> {
         oid::FLOAT8 => 17,
         oid::NUMERIC if modifier == -1 => return if root == measured { None } else { Some(0) },
         // a negative scale shows as its eleven bits, as the driver has it
-        oid::NUMERIC => (modifier - 4) & 0xFFFF,
+        oid::NUMERIC => modifier.wrapping_sub(4) & 0xFFFF,
         oid::TIME | oid::TIMETZ | oid::TIMESTAMP | oid::TIMESTAMPTZ if modifier == -1 => 6,
         oid::TIME | oid::TIMETZ | oid::TIMESTAMP | oid::TIMESTAMPTZ => modifier,
         oid::INTERVAL if modifier == -1 => 6,
         oid::INTERVAL => modifier & 0xFFFF,
         _ => 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rowtide_cdc::ColumnTypes;
+
+    use super::*;
+    use crate::options::postgres_config_def;
+
+    fn types() -> PgTypes {
+        let options = TypeOptions::read(&postgres_config_def().read(&Default::default())).unwrap();
+        PgTypes::new(TypeRegistry::of([]), options)
+    }
+
+    #[test]
+    fn a_number_without_precision_measures_differently_in_a_stream() {
+        let (read, streamed) = (types().column("n", oid::NUMERIC, -1, None), types().streamed_column("n", oid::NUMERIC, -1));
+        assert_eq!((read.length, read.scale), (Some(0), None));
+        assert_eq!((streamed.length, streamed.scale), (Some(131_089), Some(0)));
+        // both are of variable scale all the same
+        assert_eq!(types().schema(&read), types().schema(&streamed));
+        let sized = types().streamed_column("n", oid::NUMERIC, (5 << 16) + 2 + 4);
+        assert_eq!((sized.length, sized.scale), (Some(5), Some(2)));
+    }
+
+    #[test]
+    fn an_infinite_default_is_none() {
+        let mut column = types().column("until", oid::TIMESTAMP, -1, Some("'infinity'::timestamp without time zone"));
+        column.type_name = "timestamp".into();
+        let schema = types().schema(&column).unwrap();
+        assert_eq!(crate::defaults::of(&types(), &column, &schema), None);
+        column.default = Some("'2024-01-01 00:00:00'::timestamp without time zone".into());
+        assert_eq!(crate::defaults::of(&types(), &column, &schema), Some(rowtide_api::Value::Int64(1_704_067_200_000_000)));
+    }
 }

@@ -32,5 +32,6 @@ copy public.allempty_b from stdin;
 10	ten
 11	\N
 \.
+delete from public.allempty_b where id = 10;
 -- phase: cleanup
 drop table if exists public.allempty_a, public.allempty_b;

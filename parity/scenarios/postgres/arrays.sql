@@ -1,29 +1,31 @@
--- Arrays of every kind that has a mapping, with nulls, quotes, empty ones.
+-- Arrays of every element type: values, nulls inside, empty, null.
 -- database: postgres
--- config: {"table.include.list": "public.arr_.*"}
+-- config: {"table.include.list": "public.arrays_.*"}
 -- phase: setup
 create extension if not exists hstore;
 create extension if not exists citext;
 create extension if not exists ltree;
-drop table if exists public.arr_all;
-drop type if exists arr_mood;
-create type arr_mood as enum ('sad', 'o,k', 'hap"py');
-create table public.arr_all (
-  id int primary key, i2 int2[], i4 int4[], i8 int8[], f4 float4[], f8 float8[], b bool[], t text[], vc varchar(10)[], ch char(4)[], ci citext[],
-  n numeric[], n2 numeric(8,3)[], d date[], tm time[], tm3 time(3)[], ttz timetz[], ts timestamp[], ts3 timestamp(3)[], tstz timestamptz[],
-  u uuid[], j json[], jb jsonb[], ip inet[], net cidr[], mac macaddr[], mac8 macaddr8[], ir int4range[], i8r int8range[], nr numrange[], dr daterange[], tr tsrange[], tzr tstzrange[],
-  bin bytea[], lt ltree[], mood arr_mood[], o oid[], nn int[] not null default '{7}');
-insert into public.arr_all values (1, '{1,NULL,-32768}', '{1,NULL,3}', '{9223372036854775807,NULL}', '{1.5,NULL,-0.25}', '{2.5,NULL,1e300}', '{t,f,NULL}',
-  '{a,"b,c",NULL,"d\"e","null","NULL","{x}","back\\slash","",é☃😀}', '{var,NULL}', '{ab,abcd}', '{MiXed,NULL}',
-  '{1.50,NULL,123456789012345678901234567890}', '{1.5,NULL,-9.999}', '{2024-02-29,NULL,1969-12-31}', '{13:14:15.123456,NULL}', '{13:14:15.123}', '{13:14:15+02,NULL}', '{"2024-02-29 13:14:15.123456",NULL}', '{"2024-02-29 13:14:15.123"}', '{"2024-02-29 13:14:15+02",NULL}',
-  '{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11,NULL}', array['{"a":  1}'::json, null], array['{"a":  1}'::jsonb, null], '{192.168.1.5/24,::1,NULL}', '{10.0.0.0/8}', '{08:00:2b:01:02:03}', '{08:00:2b:01:02:03:04:05}', '{"[1,10)",empty,NULL}', '{"[1,)"}', '{"(1.5,2.5]"}', '{"[2024-01-01,2024-02-01)"}', '{"[2024-01-01 00:00,2024-01-02 00:00)"}', '{"[2024-01-01 00:00+00,)"}',
-  array['\x00ff'::bytea, null], '{a.b,c}', '{sad,"o,k","hap\"py"}', '{1,4294967295}', '{1,2}');
-insert into public.arr_all (id) values (2);
-insert into public.arr_all values (3, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}');
+drop table if exists public.arrays_all;
+drop type if exists arrays_mood;
+create type arrays_mood as enum ('sad', 'ok', 'a b');
+create table public.arrays_all (id int primary key, i2 int2[], i4 int4[], i8 int8[], f4 float4[], f8 float8[], n numeric[], n52 numeric(5,2)[],
+  b bool[], t text[], v varchar(5)[], c char(3)[], u uuid[], d date[], tm time[], tm3 time(3)[], tz timetz[], ts timestamp[], ts3 timestamp(3)[],
+  tsz timestamptz[], j json[], jb jsonb[], by bytea[], ip inet[], ci cidr[], mac macaddr[], mac8 macaddr8[], ir int4range[], nr numrange[],
+  dr daterange[], tr tsrange[], tzr tstzrange[], i8r int8range[], mood arrays_mood[], cit citext[], lt ltree[], o oid[], hs hstore[]);
+insert into public.arrays_all values (1, '{1,null,-32768}', '{2147483647,null}', '{9223372036854775807,null}', '{1.5,null,NaN}', '{-0.1,Infinity,null}',
+  '{1.50,null,0.001,100}', '{1.50,null,-999.99}', '{t,null,f}', '{a,"b,c",null,"NULL","d\"e","\\","",é☃😀}', '{abcde,null}', '{a,null,abc}',
+  '{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11,null}', '{2024-02-29,null,1969-12-31}', '{13:14:15.123,null}', '{13:14:15.123,null}', '{13:14:15+02,null}',
+  '{2024-02-29 13:14:15.123456,null}', '{2024-02-29 13:14:15.123,null}', '{2024-02-29 13:14:15.1+02,null}', array['{"a": 1}'::json, null],
+  array['{"a": [1, 2]}'::jsonb, null, 'null'], array['\x00ff'::bytea, null, ''], '{10.0.0.1,null,::1/64}', '{10.0.0.0/8,null}', '{08:00:2b:01:02:03,null}',
+  '{08:00:2b:01:02:03:04:05,null}', array['[1,5)'::int4range, null, 'empty'], array['[1.5,2.5)'::numrange, null], array['[2024-01-01,2024-01-02)'::daterange],
+  array['[2024-01-01 00:00,2024-01-02 00:00)'::tsrange], array['[2024-01-01 00:00+00,2024-01-02 00:00+00)'::tstzrange], array['[1,5)'::int8range, null],
+  '{sad,"a b"}', '{CiText,null}', '{a.b,c}', '{1,4294967295}', array['a=>1'::hstore]);
+insert into public.arrays_all values (2, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}');
+insert into public.arrays_all (id) values (3);
 -- phase: stream
-insert into public.arr_all select 10 + id, i2, i4, i8, f4, f8, b, t, vc, ch, ci, n, n2, d, tm, tm3, ttz, ts, ts3, tstz, u, j, jb, ip, net, mac, mac8, ir, i8r, nr, dr, tr, tzr, bin, lt, mood, o, nn from public.arr_all;
-update public.arr_all set i4 = i4 || 9, t = array[]::text[] where id = 1;
-delete from public.arr_all where id = 3;
+insert into public.arrays_all select 10 + id, i2, i4, i8, f4, f8, n, n52, b, t, v, c, u, d, tm, tm3, tz, ts, ts3, tsz, j, jb, by, ip, ci, mac, mac8, ir, nr, dr, tr,
+  tzr, i8r, mood, cit, lt, o, hs from public.arrays_all;
+insert into public.arrays_all (id, i4, t) values (20, '[2:4]={1,2,3}', '[0:0]={x}');
 -- phase: cleanup
-drop table if exists public.arr_all;
-drop type if exists arr_mood;
+drop table if exists public.arrays_all;
+drop type if exists arrays_mood;

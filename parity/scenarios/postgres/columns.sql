@@ -9,7 +9,7 @@ create table public.cols_a (id int primary key, secret text, phone varchar(20), 
 create table public.cols_b (id int primary key, ax int, bx text, keep text, note varchar(10));
 comment on table public.cols_a is 'a table';
 comment on column public.cols_a.note is 'cut';
-insert into public.cols_a values (1, 's', '555-1234', 'e', 'Grüße', 'a@example.com', '123', 'md', 1.5), (2, null, null, '', null, null, null, null, null, null);
+insert into public.cols_a values (1, 's', '555-1234', 'e', 'Grüße', 'a@example.com', '123', 'md', 1.5), (2, null, null, '', null, null, null, null, null);
 insert into public.cols_b values (1, 1, 'b', 'k', 'long note');
 -- phase: stream
 insert into public.cols_a values (3, 's', '555-1234', 'e', '😀😀😀😀', 'é@example.com', '123-45-6789', 'md', 2.5);

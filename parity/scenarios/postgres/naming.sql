@@ -1,6 +1,6 @@
 -- A topic delimiter of one's own, names that hold unicode, upper case, spaces and dots, and a regular expression that merges tables.
 -- database: postgres
--- config: {"schema.include.list": "naming", "topic.delimiter": "_", "topic.naming.strategy": "io.debezium.schema.SchemaTopicNamingStrategy", "topic.heartbeat.prefix": "beat", "heartbeat.interval.ms": "1000", "topic.transaction": "tx", "provide.transaction.metadata": "true"}
+-- config: {"schema.include.list": "naming", "topic.delimiter": "_", "topic.naming.strategy": "io.debezium.schema.SchemaTopicNamingStrategy", "topic.heartbeat.prefix": "heartbeat-of", "heartbeat.interval.ms": "1000", "topic.transaction": "tx", "provide.transaction.metadata": "true"}
 -- phase: setup
 drop schema if exists naming cascade;
 create schema naming;

@@ -1,4 +1,4 @@
--- Tables with row-level security, unlogged, foreign, inherited, views and materialised views, sequences, tables without columns.
+-- Tables with row-level security, foreign, inherited, views and materialised views, sequences.
 -- database: postgres
 -- config: {"schema.include.list": "oddt"}
 -- phase: setup
@@ -9,13 +9,11 @@ create table oddt.rls (id int primary key, v text);
 alter table oddt.rls enable row level security;
 alter table oddt.rls force row level security;
 create policy p on oddt.rls using (id < 2);
-create unlogged table oddt.unlogged (id int primary key);
 create table oddt.parent (id int primary key, v text);
 create table oddt.child (w int) inherits (oddt.parent);
 create view oddt.vw as select * from oddt.parent;
 create materialized view oddt.mv as select 1 as id;
 create sequence oddt.sq;
-create table oddt.nocolumns ();
 create extension if not exists file_fdw;
 create server oddt_files foreign data wrapper file_fdw;
 create foreign table oddt.ft (line text) server oddt_files options (filename '/etc/hostname');

@@ -1,33 +1,26 @@
--- Values that an update leaves in the TOAST table: the placeholder of each type.
+-- Values stored out of line that an update of another column leaves out: the placeholder of each type.
 -- database: postgres
--- config: {"table.include.list": "public.toast_default"}
+-- config: {"table.include.list": "public.toast_.*"}
 -- phase: setup
 create extension if not exists hstore;
-drop table if exists public.toast_default;
-create table public.toast_default (id int primary key, t text, vc varchar, bp bpchar, j json, jb jsonb, x xml, bin bytea, ta text[], va varchar[], ja json[], jba jsonb[], ia int[], i8a bigint[], da date[], ua uuid[], ba bytea[], hs hstore, n int);
-alter table public.toast_default alter column t set storage external;
-alter table public.toast_default alter column vc set storage external;
-alter table public.toast_default alter column bp set storage external;
-alter table public.toast_default alter column j set storage external;
-alter table public.toast_default alter column jb set storage external;
-alter table public.toast_default alter column x set storage external;
-alter table public.toast_default alter column bin set storage external;
-alter table public.toast_default alter column ta set storage external;
-alter table public.toast_default alter column va set storage external;
-alter table public.toast_default alter column ja set storage external;
-alter table public.toast_default alter column jba set storage external;
-alter table public.toast_default alter column ia set storage external;
-alter table public.toast_default alter column i8a set storage external;
-alter table public.toast_default alter column da set storage external;
-alter table public.toast_default alter column ua set storage external;
-alter table public.toast_default alter column ba set storage external;
-alter table public.toast_default alter column hs set storage external;
+create extension if not exists citext;
+drop table if exists public.toast_a, public.toast_full;
+create table public.toast_a (id int primary key, n int, t text, v varchar, by bytea, j json, jb jsonb, x xml, ta text[], va varchar[], i4 int[], i8 bigint[], ua uuid[], da date[], bya bytea[], ja json[], jba jsonb[], hs hstore, ci citext, nn text not null);
+alter table public.toast_a alter t set storage external, alter v set storage external, alter by set storage external, alter j set storage external, alter jb set storage external, alter x set storage external,
+  alter ta set storage external, alter va set storage external, alter i4 set storage external, alter i8 set storage external, alter ua set storage external, alter da set storage external, alter bya set storage external,
+  alter ja set storage external, alter jba set storage external, alter hs set storage external, alter ci set storage external, alter nn set storage external;
+create table public.toast_full (like public.toast_a including all);
+alter table public.toast_full replica identity full;
+insert into public.toast_a select 1, 1, r, r, r::bytea, to_json(r), to_jsonb(r), ('<a>' || r || '</a>')::xml, array[r], array[r], i, i, (select array_agg(('a0eebc99-9c0b-4ef8-bb6d-6bb9bd38' || lpad(g::text, 4, '0'))::uuid) from generate_series(1, 300) g), (select array_agg(date '2024-01-01' + g) from generate_series(1, 1000) g), array[r::bytea], array[to_json(r)], array[to_jsonb(r)], hstore('k', r), r, r
+  from (select repeat('0123456789', 300) r, (select array_agg(g) from generate_series(1, 1000) g) i) s;
+insert into public.toast_full select * from public.toast_a;
 -- phase: stream
-insert into public.toast_default values (1, repeat('0123456789', 400), repeat('0123456789', 400), repeat('0123456789', 400), ('{"a":"' || repeat('0123456789', 400) || '"}')::json, ('{"a":"' || repeat('0123456789', 400) || '"}')::jsonb, ('<a>' || repeat('0123456789', 400) || '</a>')::xml, convert_to(repeat('0123456789', 400), 'UTF8'), array[repeat('0123456789', 400), null], array[repeat('0123456789', 400)]::varchar[], array[('"' || repeat('0123456789', 400) || '"')::json], array[('"' || repeat('0123456789', 400) || '"')::jsonb], (select array_agg(g) from generate_series(1, 2000) g), (select array_agg(g::bigint) from generate_series(1, 2000) g), (select array_agg(date '2024-01-01' + g) from generate_series(1, 2000) g), (select array_agg(md5(g::text)::uuid) from generate_series(1, 500) g), array[convert_to(repeat('0123456789', 400), 'UTF8')], hstore('k', repeat('0123456789', 400)), 1);
-update public.toast_default set n = 2 where id = 1;
-update public.toast_default set t = 'short', ta = array['short'] where id = 1;
-update public.toast_default set n = 3 where id = 1;
-update public.toast_default set id = 2 where id = 1;
-delete from public.toast_default where id = 2;
+update public.toast_a set n = 2;
+update public.toast_full set n = 2;
+update public.toast_a set n = 3, t = 'short', nn = 'short', i4 = '{1}';
+update public.toast_a set n = 4;
+update public.toast_a set id = 5;
+delete from public.toast_a;
+delete from public.toast_full;
 -- phase: cleanup
-drop table if exists public.toast_default;
+drop table if exists public.toast_a, public.toast_full;

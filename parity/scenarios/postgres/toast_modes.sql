@@ -4,6 +4,7 @@
 -- config: {"unavailable.value.placeholder": "__gone__", "hstore.handling.mode": "map", "binary.handling.mode": "base64"}
 -- phase: setup
 create extension if not exists hstore;
+create extension if not exists citext;
 drop table if exists public.toast_modes_a, public.toast_modes_full;
 create table public.toast_modes_a (id int primary key, n int, t text, v varchar, by bytea, j json, jb jsonb, x xml, ta text[], va varchar[], i4 int[], i8 bigint[], ua uuid[], da date[], bya bytea[], ja json[], jba jsonb[], hs hstore, ci citext, nn text not null);
 alter table public.toast_modes_a alter t set storage external, alter v set storage external, alter by set storage external, alter j set storage external, alter jb set storage external, alter x set storage external,

@@ -68,8 +68,7 @@ impl StreamState<'_> {
         let database = &mut *self.database;
         let oids: Vec<u32> = relation.columns.iter().map(|column| column.type_oid).collect();
         catalog::load_types(&mut database.sql, &mut database.types, &oids).await?;
-        let comments = database.config.comments;
-        let known = catalog::read_tables(&mut database.sql, &mut database.types, std::slice::from_ref(&id), comments).await?;
+        let known = catalog::read_tables(&mut database.sql, &mut database.types, std::slice::from_ref(&id)).await?;
         let table = table_of(relation, id, known.first(), &database.types);
         let schema = Arc::new(database.shaper.shape(table, &database.types)?);
         Ok(Some(Captured::new(schema, &database.types)))
@@ -260,12 +259,11 @@ fn refuse_case_twins(relation: &Relation, id: &TableId) -> Result<()> {
 /// A table with the columns of the message and what the catalogs say beside them.
 fn table_of(relation: &Relation, id: TableId, known: Option<&Table>, types: &crate::types::PgTypes) -> Table {
     let columns = relation.columns.iter().map(|sent| {
-        let mut column = types.column(&sent.name, sent.type_oid, sent.type_modifier, None);
+        let mut column = types.streamed_column(&sent.name, sent.type_oid, sent.type_modifier);
         match known.and_then(|table| table.columns.iter().find(|have| *have.name == *sent.name)) {
             Some(have) => {
                 column.optional = have.optional;
                 column.default = have.default.clone();
-                column.comment = have.comment.clone();
                 column.auto_increment = have.auto_increment;
                 column.type_name = have.type_name.clone();
             }

@@ -3,6 +3,7 @@
 //! Calendar arithmetic is the proleptic Gregorian one by days (H. Hinnant, "chrono-Compatible Low-Level Date
 //! Algorithms"), as PostgreSQL's is. Years before Christ are `0044-03-15 BC` = year -43.
 
+use bytestring::ByteString;
 use rowtide_api::{Kind, Schema, Value};
 
 use super::{ValueError, as_str};
@@ -115,37 +116,78 @@ pub fn time(raw: &[u8], form: TimeForm) -> Result<Value, ValueError> {
 
 /// A `timestamp`, taken as UTC.
 pub fn timestamp(raw: &[u8], form: TimestampForm) -> Result<Value, ValueError> {
-    let wrong = ValueError("a timestamp");
-    let (micros, finite) = match raw {
-        b"infinity" => (POSITIVE_INFINITY, false),
-        b"-infinity" => (NEGATIVE_INFINITY, false),
-        _ => {
-            let (days, time, _) = Text::new(raw).timestamp().filter(|(.., offset)| *offset == 0).ok_or(wrong)?;
-            let micros = days.checked_mul(MICROS_A_DAY).and_then(|micros| micros.checked_add(time));
-            (micros.ok_or(ValueError("a timestamp that fits microseconds since 1970"))?, true)
-        }
+    match raw {
+        b"infinity" => return Ok(infinite(POSITIVE_INFINITY, form)),
+        b"-infinity" => return Ok(infinite(NEGATIVE_INFINITY, form)),
+        _ => {}
+    }
+    let (days, time, _) = Text::new(raw).timestamp().filter(|(.., offset)| *offset == 0).ok_or(ValueError("a timestamp"))?;
+    // the last 30 years that PostgreSQL knows do not fit an i64 of microseconds
+    let micros = || {
+        let micros = days.checked_mul(MICROS_A_DAY).and_then(|micros| micros.checked_add(time));
+        micros.ok_or(ValueError("a timestamp that fits microseconds since 1970"))
     };
     Ok(match form {
+        TimestampForm::Millis => Value::Int64(days * (MICROS_A_DAY / 1000) + time / 1000),
+        TimestampForm::Micros => Value::Int64(micros()?),
+        TimestampForm::Nanos => {
+            Value::Int64(micros()?.checked_mul(1000).ok_or(ValueError("a timestamp that fits nanoseconds since 1970"))?)
+        }
+        TimestampForm::Iso => Value::string(iso_timestamp(days, time, None)),
+    })
+}
+
+fn infinite(micros: i64, form: TimestampForm) -> Value {
+    match form {
         TimestampForm::Millis => Value::Int64(micros.div_euclid(1000)),
         TimestampForm::Micros => Value::Int64(micros),
-        TimestampForm::Nanos if !finite => Value::Int64(if micros > 0 { i64::MAX } else { i64::MIN }),
-        TimestampForm::Nanos => {
-            Value::Int64(micros.checked_mul(1000).ok_or(ValueError("a timestamp that fits nanoseconds since 1970"))?)
-        }
+        TimestampForm::Nanos => Value::Int64(if micros > 0 { i64::MAX } else { i64::MIN }),
         TimestampForm::Iso => {
             Value::string(iso_timestamp(micros.div_euclid(MICROS_A_DAY), micros.rem_euclid(MICROS_A_DAY), None))
         }
-    })
+    }
 }
 
 /// A `timestamptz` as UTC with exactly this many digits of fraction.
 pub fn timestamptz(raw: &[u8], digits: usize) -> Result<Value, ValueError> {
+    if let Some(utc) = utc_text(raw, digits) {
+        return Ok(Value::String(utc));
+    }
     if matches!(raw, b"infinity" | b"-infinity") {
         return Ok(Value::string(as_str(raw)?.to_owned()));
     }
     let (days, time, offset) = Text::new(raw).timestamp().ok_or(ValueError("a timestamp with time zone"))?;
     let time = time - offset * 1_000_000;
     Ok(Value::string(iso_timestamp(days + time.div_euclid(MICROS_A_DAY), time.rem_euclid(MICROS_A_DAY), Some(digits))))
+}
+
+/// A timestamp of the years 1 to 9999 that is in UTC already, as sessions with `TimeZone` UTC send it: only its
+/// punctuation and the length of its fraction change. None: it must be read.
+fn utc_text(raw: &[u8], digits: usize) -> Option<ByteString> {
+    const PATTERN: &[u8; 19] = b"0000-00-00 00:00:00";
+    let (seconds, fraction) = raw.strip_suffix(b"+00")?.split_first_chunk::<19>()?;
+    let fits = |(byte, pattern): (&u8, &u8)| if *pattern == b'0' { byte.is_ascii_digit() } else { byte == pattern };
+    let fraction = match fraction {
+        [] => fraction,
+        [b'.', fraction @ ..] if (1..=6).contains(&fraction.len()) && fraction.iter().all(u8::is_ascii_digit) => fraction,
+        _ => return None,
+    };
+    // hours of 24 and seconds of 60 mean the next day or minute
+    let is_plain = matches!(seconds[11..13], [b'0' | b'1', _] | [b'2', b'0'..=b'3']) && seconds[14] < b'6' && seconds[17] < b'6';
+    if !seconds.iter().zip(PATTERN).all(fits) || !is_plain || digits > 9 {
+        return None;
+    }
+    let mut text = [b'0'; 30];
+    text[..19].copy_from_slice(seconds);
+    text[10] = b'T';
+    let end = if digits == 0 { 19 } else { 20 + digits };
+    if digits > 0 {
+        text[19] = b'.';
+        let kept = fraction.len().min(digits);
+        text[20..20 + kept].copy_from_slice(&fraction[..kept]);
+    }
+    text[end] = b'Z';
+    std::str::from_utf8(&text[..=end]).ok().map(ByteString::from)
 }
 
 /// A `timetz` as UTC.
@@ -358,12 +400,31 @@ mod tests {
     }
 
     #[test]
+    fn utc_needs_no_calendar() {
+        let both = |text: &str, digits| {
+            let slow = text.replace("+00", "+00:00");
+            let zoned = timestamptz(text.as_bytes(), digits);
+            assert_eq!(zoned, timestamptz(slow.as_bytes(), digits), "{text}");
+            zoned.unwrap()
+        };
+        assert_eq!(both("2024-02-29 13:14:15.1+00", 6), Value::string("2024-02-29T13:14:15.100000Z"));
+        assert_eq!(both("2024-02-29 13:14:15.123456+00", 3), Value::string("2024-02-29T13:14:15.123Z"));
+        assert_eq!(both("2024-02-29 13:14:15+00", 0), Value::string("2024-02-29T13:14:15Z"));
+        assert_eq!(both("2024-02-29 24:00:00+00", 0), Value::string("2024-03-01T00:00:00Z"));
+        assert_eq!(both("12024-02-29 13:14:15+00", 0), Value::string("+12024-02-29T13:14:15Z"));
+    }
+
+    #[test]
     fn timestamps() {
         let micros = |text: &str| timestamp(text.as_bytes(), TimestampForm::Micros).unwrap();
         assert_eq!(micros("2024-02-29 13:14:15.123456"), Value::Int64(1_709_212_455_123_456));
         assert_eq!(micros("1900-01-01 00:00:00.000001"), Value::Int64(-2_208_988_799_999_999));
         assert_eq!(micros("infinity"), Value::Int64(9_223_372_036_825_200_000));
         assert_eq!(timestamp(b"-infinity", TimestampForm::Millis), Ok(Value::Int64(-9_223_372_036_832_400)));
+        let last = b"294276-12-31 23:59:59.999999";
+        assert_eq!(timestamp(last, TimestampForm::Millis), Ok(Value::Int64(9_224_318_015_999_999)));
+        assert_eq!(timestamp(last, TimestampForm::Iso), Ok(Value::string("+294276-12-31T23:59:59.999999Z")));
+        assert!(timestamp(last, TimestampForm::Micros).is_err());
         let zoned = |text: &str, digits| timestamptz(text.as_bytes(), digits).unwrap();
         assert_eq!(zoned("2024-02-29 13:14:15.1+00", 3), Value::string("2024-02-29T13:14:15.100Z"));
         assert_eq!(zoned("2024-02-29 12:34:56.789012+05:30", 6), Value::string("2024-02-29T07:04:56.789012Z"));
