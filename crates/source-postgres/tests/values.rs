@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use bytes::Bytes;
+use proptest::prelude::*;
 use rowtide_api::{Kind, Props, Schema, Value};
 use rowtide_cdc::{Column, ColumnTypes, TableId};
 use rowtide_source_postgres::decode::copy_text_row;
@@ -318,4 +319,42 @@ fn unchanged_values_have_the_placeholder_of_their_type() {
     assert_eq!(unavailable(1007), Value::Array(vec![Value::Int32(97), Value::Int32(-1)]));
     assert_eq!(unavailable(1016), Value::Array(vec![Value::Int64(97), Value::Int64(-1)]));
     assert_eq!(unavailable(1001), Value::Array(vec![Value::Bytes(Bytes::from_static(b"a\xff"))]));
+}
+
+const ANY_MODE: [&[(&str, &str)]; 3] = [
+    &[("include.unknown.datatypes", "true"), ("event.converting.failure.handling.mode", "fail")],
+    &[("decimal.handling.mode", "string"), ("time.precision.mode", "isostring"), ("interval.handling.mode", "string")],
+    &[
+        ("decimal.handling.mode", "double"),
+        ("time.precision.mode", "nanoseconds"),
+        ("hstore.handling.mode", "map"),
+        ("binary.handling.mode", "hex"),
+    ],
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// What a server would never send is refused or read, in every type and mode; and what is read fits its schema.
+    #[test]
+    fn no_text_panics(mode in 0_usize..3, modifier: i32, cut: prop::sample::Index, put in "[-+0-9:. {}\"\\\\,=>()BCe\u{e9}]{0,6}", random: Vec<u8>) {
+        let types = types(ANY_MODE[mode]);
+        for (column, text) in columns(&types).into_iter().zip(&golden("all-types.rows")[0]) {
+            let text = text.as_deref().unwrap_or_default();
+            let (head, tail) = text.split_at(cut.index(text.len() + 1));
+            let spoilt: Vec<u8> = [head, put.as_bytes(), tail].concat();
+            let default = Some(String::from_utf8_lossy(&spoilt).as_ref().into());
+            let strange = types.column(&column.name, column.type_id, modifier, None);
+            for column in [&column, &Column { default, ..column.clone() }, &strange] {
+                let Some(schema) = types.schema(column) else { continue };
+                schema.default.iter().for_each(|default| drop(value_json(default, &schema)));
+                let decoder = types.decoder(&TableId::in_schema("s", "t"), column, &schema.clone().optional().shared());
+                for raw in [&spoilt, &head.to_vec(), &random] {
+                    if let Ok(value) = decoder.text(&Bytes::copy_from_slice(raw)) {
+                        value_json(&value, &schema);
+                    }
+                }
+            }
+        }
+    }
 }

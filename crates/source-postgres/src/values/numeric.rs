@@ -119,6 +119,11 @@ fn minimal(number: i128) -> Bytes {
 
 /// A `numeric`.
 pub fn numeric(raw: &[u8], shape: &Shape) -> Result<Value, ValueError> {
+    if let Shape::Fixed(scale) = shape
+        && let Some(number) = small(raw, *scale)
+    {
+        return Ok(Value::Bytes(minimal(number.into())));
+    }
     let text = as_str(raw)?;
     if matches!(text, "NaN" | "Infinity" | "-Infinity") {
         return special(text, shape);
@@ -134,6 +139,34 @@ pub fn numeric(raw: &[u8], shape: &Shape) -> Result<Value, ValueError> {
         Shape::Double => Value::Float64(text.parse().map_err(|_| ValueError("a number"))?),
         Shape::Text(scale) => Value::string(digits.plain(*scale)?),
     })
+}
+
+/// The unscaled value of a number as the server nearly always writes it: with just the digits of its scale, and few
+/// enough for an `i64`. None: another way of reading must decide.
+fn small(raw: &[u8], scale: usize) -> Option<i64> {
+    let (digits, negative) = match raw {
+        [b'-', digits @ ..] => (digits, true),
+        digits => (digits, false),
+    };
+    let whole = if scale == 0 { digits.len() } else { digits.len().checked_sub(scale + 1)? };
+    if whole == 0 || digits.len() > SMALL_DIGITS {
+        return None;
+    }
+    let mut number = 0_i64;
+    for (place, byte) in digits.iter().enumerate() {
+        if place == whole {
+            if *byte != b'.' {
+                return None;
+            }
+        } else {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return None;
+            }
+            number = number * 10 + i64::from(digit);
+        }
+    }
+    Some(if negative { -number } else { number })
 }
 
 /// What is no number has no `Decimal`.
@@ -262,6 +295,7 @@ mod tests {
             let scale = fraction.len() + more;
             let expected: BigInt = format!("{}{whole}{fraction}{}", if negative { "-" } else { "" }, "0".repeat(more)).parse().unwrap();
             prop_assert_eq!(digits.unscaled(scale).unwrap().to_vec(), expected.to_signed_bytes_be());
+            prop_assert_eq!(fixed(&text, scale), expected.to_signed_bytes_be());
         }
 
         #[test]
