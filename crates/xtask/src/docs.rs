@@ -34,17 +34,20 @@ pub fn check(root: &Path) -> Result<(), String> {
 }
 
 fn generate(root: &Path, folder: &Path) -> Result<(), String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let done = Command::new(cargo)
-        .args(["run", "--quiet", "--package", "rowtide-app", "--", "docs"])
-        .arg(folder)
-        .current_dir(root)
-        .output()
-        .map_err(|error| format!("cargo run -p rowtide-app: {error}"))?;
+    // CI has just built it with the rest of the workspace; building the one package again would compile dependencies anew
+    let mut rowtide = match std::env::var_os("ROWTIDE_BIN") {
+        Some(binary) => Command::new(binary),
+        None => {
+            let mut run = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            run.args(["run", "--quiet", "--package", "rowtide-app", "--"]);
+            run
+        }
+    };
+    let done = rowtide.arg("docs").arg(folder).current_dir(root).output().map_err(|error| format!("{rowtide:?}: {error}"))?;
     if done.status.success() {
         return Ok(());
     }
-    Err(format!("rowtide docs {} failed:\n{}", folder.display(), String::from_utf8_lossy(&done.stderr)))
+    Err(format!("rowtide docs {} failed, {}:\n{}", folder.display(), done.status, String::from_utf8_lossy(&done.stderr)))
 }
 
 fn pages(folder: &Path) -> BTreeMap<String, Vec<u8>> {
