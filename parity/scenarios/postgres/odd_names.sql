@@ -6,7 +6,7 @@ drop table if exists public."Odd Case", public."odd.dots", public."odd""quote", 
 create table public."Odd Case" ("Id" int primary key, "select" text, "No" int);
 create table public."odd.dots" ("a.b" int primary key, v text);
 create table public."odd""quote" ("q""q" int primary key, v text);
-create table public."select" ("from" int primary key, "where" text default 'it''s');
+create table public."select" ("from" int primary key, "where" text default 'its');
 create table public."odd'apos" (id int primary key, "v'v" text);
 create table public."oddé漢字" (id int primary key, "列" text);
 insert into public."Odd Case" values (1, 'a', 1);
