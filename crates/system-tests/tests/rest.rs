@@ -5,13 +5,12 @@
 //! broker) and `ROWTIDE_TEST_PG`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-use rowtide_source_postgres::client::{ConnectOptions, Connection};
+use rowtide_testkit::postgres::Database;
+use rowtide_testkit::rowtide::{Home, Rowtide};
+use rowtide_testkit::{SOON, binary, free_port, need, wait_until};
 use serde_json::{Map, Value, json};
-use tempfile::TempDir;
 
 /// Request, path in the answer (`*` stands for anything) and reason of each difference that is meant.
 const DIFFERENCES: &[(&str, &str, &str)] = &[
@@ -44,8 +43,6 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
 ];
 
 const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
-const DATABASE: &str = "rest_conformance";
-const WAIT: Duration = Duration::from_secs(60);
 
 /// One of the two workers.
 struct Side {
@@ -65,23 +62,17 @@ struct Answer {
 
 impl Side {
     fn new(name: &'static str, base: &str) -> Self {
-        let agent =
-            ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true).build().new_agent();
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections(0).build().new_agent();
         Self { name, base: base.trim_end_matches('/').to_owned(), agent }
     }
 
     /// Sends a request, again while the worker is busy with another one's connectors.
     fn send(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
-        let deadline = Instant::now() + WAIT;
-        loop {
+        wait_until(&format!("{} is not busy: {method} {path}", self.name), SOON, || {
             let answer = self.send_once(method, path, body);
-            let busy =
-                answer.body["message"].as_str().is_some_and(|text| text.contains("momentarily") || text.contains("rebalance"));
-            if !busy || Instant::now() > deadline {
-                return answer;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
+            let message = answer.body["message"].as_str().unwrap_or_default();
+            (!message.contains("momentarily") && !message.contains("rebalance")).then_some(answer)
+        })
     }
 
     /// What is this side's own in the answer is made neutral.
@@ -106,66 +97,22 @@ impl Side {
         Answer { status, media, location, body }
     }
 
-    /// Asks again until the answer is as wanted: the API tells of no change by itself.
+    /// Asks again until the answer is as wanted.
     fn wait_until(&self, path: &str, wanted: impl Fn(&Value) -> bool) {
-        let deadline = Instant::now() + WAIT;
-        loop {
-            let body = self.send("GET", path, None).body;
-            if wanted(&body) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{}: still waiting for {path}: {body:#}", self.name);
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let what = format!("{}: {path} is as wanted", self.name);
+        wait_until(&what, SOON, || wanted(&self.send("GET", path, None).body).then_some(()));
     }
 }
 
-/// Rowtide as the worker, stopped when it goes out of scope.
-struct Worker {
-    child: Child,
-    base: String,
-    _dir: TempDir,
-}
-
-impl Worker {
-    fn start(kafka: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let base = format!("http://127.0.0.1:{port}");
-        let file = dir.path().join("worker.properties");
-        let converter = "org.apache.kafka.connect.json.JsonConverter";
-        let offsets = dir.path().join("offsets");
-        let text = format!(
-            "bootstrap.servers={kafka}\nkey.converter={converter}\nvalue.converter={converter}\nlisteners={base}\n\
-             offset.storage.file.filename={}\noffset.flush.interval.ms=500\n",
-            offsets.display()
-        );
-        std::fs::write(&file, text).unwrap();
-        let child = Command::new(binary()).arg("standalone").arg(&file).stdin(Stdio::null()).spawn().unwrap();
-        let worker = Self { child, base, _dir: dir };
-        let deadline = Instant::now() + WAIT;
-        let side = Side::new("sideb", &worker.base);
-        while side.agent.get(format!("{}/health", side.base)).call().map_or(true, |answer| answer.status() != 200) {
-            assert!(Instant::now() < deadline, "rowtide does not answer");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        worker
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The binary beside the tests, or the one that `ROWTIDE_TEST_BIN` names.
-fn binary() -> PathBuf {
-    let beside = || std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("rowtide");
-    let path = std::env::var_os("ROWTIDE_TEST_BIN").map_or_else(beside, PathBuf::from);
-    assert!(path.is_file(), "{} is missing: cargo build -p rowtide-app", path.display());
-    path
+/// A standalone worker that writes what it is asked to as Connect's does, and its REST.
+fn worker() -> (Home, Rowtide, Side) {
+    let home = Home::default();
+    let base = format!("http://127.0.0.1:{}", free_port());
+    let mut command = Command::new(binary());
+    command.arg("standalone").arg(home.worker_file(&format!("listeners={base}")));
+    let rowtide = home.spawn(command, Stdio::null());
+    rowtide.wait_log("REST answers at");
+    (home, rowtide, Side::new("sideb", &base))
 }
 
 /// Both sides, and what they disagreed on.
@@ -221,6 +168,13 @@ impl Pair {
     }
 }
 
+/// What a failed test would leave behind on the worker that others use too.
+impl Drop for Pair {
+    fn drop(&mut self) {
+        let _ = self.java.agent.delete(format!("{}/connectors/rest%20sidea", self.java.base)).call();
+    }
+}
+
 /// Whether a text fits a pattern in which `*` stands for anything.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut rest = text;
@@ -273,66 +227,17 @@ fn named(list: &[Value]) -> Option<Map<String, Value>> {
     Some(map)
 }
 
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("this test compares with real servers: set {name}"))
-}
-
-fn postgres() -> ConnectOptions {
-    let url = variable("ROWTIDE_TEST_PG");
-    let rest = url.strip_prefix("postgres://").expect("ROWTIDE_TEST_PG=postgres://user:password@host:port/database");
-    let (login, place) = rest.rsplit_once('@').unwrap();
-    let (user, password) = login.split_once(':').unwrap();
-    let (address, dbname) = place.split_once('/').unwrap();
-    let (host, port) = address.rsplit_once(':').unwrap();
-    ConnectOptions {
-        host: host.into(),
-        port: port.parse().unwrap(),
-        user: user.into(),
-        password: Some(password.into()),
-        dbname: dbname.into(),
-        ..ConnectOptions::default()
+fn config(database: &Database) -> Value {
+    let mut config = database.connector(&[
+        ("tasks.max", "1"),
+        ("publication.autocreate.mode", "filtered"),
+        ("table.include.list", "public.items"),
+    ]);
+    for name in ["topic.prefix", "slot.name", "publication.name"] {
+        let both = config[name].as_str().map(|text| format!("{text}_{{side}}"));
+        config.insert(name.to_owned(), both.into());
     }
-}
-
-async fn drop_database(admin: &mut Connection) {
-    let slots = format!(
-        "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots WHERE database = '{DATABASE}' AND active;\
-         SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '{DATABASE}'"
-    );
-    for statement in slots.split(';') {
-        admin.execute(statement).await.unwrap();
-    }
-    admin.execute(&format!("DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")).await.unwrap();
-}
-
-async fn make_database() {
-    let mut options = postgres();
-    let mut admin = Connection::connect(&options).await.unwrap();
-    drop_database(&mut admin).await;
-    admin.execute(&format!("CREATE DATABASE {DATABASE}")).await.unwrap();
-    options.dbname = DATABASE.into();
-    let mut inside = Connection::connect(&options).await.unwrap();
-    inside.execute("CREATE TABLE items (id int PRIMARY KEY, name text)").await.unwrap();
-    inside.execute("INSERT INTO items VALUES (1, 'one')").await.unwrap();
-}
-
-fn config() -> Value {
-    let server = postgres();
-    json!({
-        "connector.class": CLASS,
-        "tasks.max": "1",
-        "database.hostname": server.host,
-        "database.port": server.port.to_string(),
-        "database.user": server.user,
-        "database.password": server.password,
-        "database.dbname": DATABASE,
-        "plugin.name": "pgoutput",
-        "topic.prefix": "rest_{side}",
-        "slot.name": "rest_{side}",
-        "publication.name": "rest_{side}",
-        "publication.autocreate.mode": "filtered",
-        "table.include.list": "public.items",
-    })
+    Value::Object(config)
 }
 
 fn with(mut config: Value, name: &str, value: &str) -> Value {
@@ -340,23 +245,22 @@ fn with(mut config: Value, name: &str, value: &str) -> Value {
     config
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn answers_are_those_of_kafka_connect() {
-    make_database().await;
-    let worker = Worker::start(&variable("ROWTIDE_TEST_KAFKA"));
-    let java = Side::new("sidea", &variable("ROWTIDE_TEST_CONNECT"));
-    let mut pair = Pair { java, rowtide: Side::new("sideb", &worker.base), found: Vec::new(), used: BTreeSet::new() };
+#[test]
+fn answers_are_those_of_kafka_connect() {
+    let database = Database::new("rest");
+    database.sql("CREATE TABLE items (id int PRIMARY KEY, name text); INSERT INTO items VALUES (1, 'one')");
+    let (_home, _process, rowtide) = worker();
+    let java = Side::new("sidea", &need("ROWTIDE_TEST_CONNECT"));
+    let mut pair = Pair { java, rowtide, found: Vec::new(), used: BTreeSet::new() };
     pair.java.send("DELETE", "/connectors/rest%20{side}", None);
     pair.both("GET", "/", None);
     pair.both("GET", "/health", None);
     refusals(&mut pair);
     unknown_connectors(&mut pair);
-    plugins(&mut pair);
+    plugins(&mut pair, &config(&database));
     loggers(&mut pair);
-    one_connector(&mut pair);
-    offsets(&mut pair).await;
-    drop(worker);
-    drop_database(&mut Connection::connect(&postgres()).await.unwrap()).await;
+    one_connector(&mut pair, &config(&database));
+    offsets(&mut pair, &database);
     let stale: Vec<_> = DIFFERENCES.iter().enumerate().filter(|(index, _)| !pair.used.contains(index)).collect();
     assert!(pair.found.is_empty(), "{} differences:\n{}", pair.found.len(), pair.found.join("\n"));
     assert!(stale.is_empty(), "these differences are gone, take them out: {stale:?}");
@@ -439,7 +343,7 @@ fn unknown_connectors(pair: &mut Pair) {
     }
 }
 
-fn plugins(pair: &mut Pair) {
+fn plugins(pair: &mut Pair, config: &Value) {
     let debezium = |answer: Value| {
         let list = answer.as_array().cloned().unwrap_or_default();
         Value::Array(list.into_iter().filter(|plugin| plugin["class"] == CLASS).collect())
@@ -451,12 +355,16 @@ fn plugins(pair: &mut Pair) {
     let bad_values = [("tasks.max", "x"), ("database.port", "abc"), ("plugin.name", "nope"), ("decimal.handling.mode", "bogus")];
     for body in [
         json!({"connector.class": CLASS}),
-        with(config(), "name", "x"),
-        with(config(), "database.password", "wrong"),
-        with(config(), "database.port", "1"),
-        bad_values.into_iter().fold(config(), |config, (name, value)| with(config, name, value)),
-        with(with(config(), "transforms", "route"), "transforms.route.type", "org.apache.kafka.connect.transforms.RegexRouter"),
-        with(config(), "tasks.max", "0"),
+        with(config.clone(), "name", "x"),
+        with(config.clone(), "database.password", "wrong"),
+        with(config.clone(), "database.port", "1"),
+        bad_values.into_iter().fold(config.clone(), |config, (name, value)| with(config, name, value)),
+        with(
+            with(config.clone(), "transforms", "route"),
+            "transforms.route.type",
+            "org.apache.kafka.connect.transforms.RegexRouter",
+        ),
+        with(config.clone(), "tasks.max", "0"),
         json!({"connector.class": "MySql"}),
         json!({}),
     ] {
@@ -487,9 +395,9 @@ fn loggers(pair: &mut Pair) {
 }
 
 /// A connector from its creation to its restarts.
-fn one_connector(pair: &mut Pair) {
+fn one_connector(pair: &mut Pair, config: &Value) {
     let c = "/connectors/rest%20{side}";
-    let create = json!({"name": "rest {side}", "config": config()});
+    let create = json!({"name": "rest {side}", "config": config.clone()});
     pair.both("POST", "/connectors", Some(create.clone()));
     pair.wait_for("RUNNING", 1);
     pair.both("POST", "/connectors", Some(create));
@@ -503,7 +411,7 @@ fn one_connector(pair: &mut Pair) {
     pair.both("DELETE", &format!("{c}/offsets"), None);
     pair.both("PATCH", &format!("{c}/offsets"), Some(json!({"offsets": [{"partition": {"a": 1}, "offset": {"b": 2}}]})));
     pair.both("PUT", &format!("{c}/config"), Some(json!({"connector.class": CLASS, "tasks.max": "1"})));
-    pair.both("PUT", &format!("{c}/config"), Some(with(config(), "poll.interval.ms", "100")));
+    pair.both("PUT", &format!("{c}/config"), Some(with(config.clone(), "poll.interval.ms", "100")));
     pair.wait_for("RUNNING", 1);
     pair.both("PATCH", &format!("{c}/config"), Some(json!({"poll.interval.ms": null, "max.batch.size": "1024"})));
     pair.wait_for("RUNNING", 1);
@@ -524,13 +432,10 @@ fn one_connector(pair: &mut Pair) {
 }
 
 /// Offsets of a stopped connector, and its end.
-async fn offsets(pair: &mut Pair) {
+fn offsets(pair: &mut Pair, database: &Database) {
     let c = "/connectors/rest%20{side}";
-    let mut server = postgres();
-    server.dbname = DATABASE.into();
-    let mut database = Connection::connect(&server).await.unwrap();
     for (id, name) in [(2, "two"), (3, "three")] {
-        database.execute(&format!("INSERT INTO items VALUES ({id}, '{name}')")).await.unwrap();
+        database.sql(&format!("INSERT INTO items VALUES ({id}, '{name}')"));
     }
     // the second change's offset names the commit of the first
     pair.wait_until(&format!("{c}/offsets"), |stored| stored["offsets"][0]["offset"]["lsn_commit"].is_number());
@@ -548,14 +453,11 @@ async fn offsets(pair: &mut Pair) {
         answer
     };
     pair.raw("GET", &format!("{c}/offsets"), None, shape);
-    let altered = json!({"offsets": [{"partition": {"server": "rest_{side}"}, "offset": {"lsn": 24038008, "ts_usec": 1}}]});
+    let prefix = &config(database)["topic.prefix"];
+    let altered = json!({"offsets": [{"partition": {"server": prefix}, "offset": {"lsn": 24038008, "ts_usec": 1}}]});
     pair.both("PATCH", &format!("{c}/offsets"), Some(altered));
     pair.both("GET", &format!("{c}/offsets"), None);
-    pair.both(
-        "PATCH",
-        &format!("{c}/offsets"),
-        Some(json!({"offsets": [{"partition": {"server": "rest_{side}"}, "offset": null}]})),
-    );
+    pair.both("PATCH", &format!("{c}/offsets"), Some(json!({"offsets": [{"partition": {"server": prefix}, "offset": null}]})));
     pair.both("DELETE", &format!("{c}/offsets"), None);
     pair.both("GET", &format!("{c}/offsets"), None);
     pair.both("PUT", &format!("{c}/topics/reset"), None);
