@@ -40,6 +40,7 @@ async fn status_until(
         if wanted(&status) {
             return serde_json::to_string(&status).unwrap();
         }
+        // waits: status has no event to await; the loop bounds it
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("{:?}", herder.status("c").await.unwrap());

@@ -85,6 +85,7 @@ impl Worker {
             if self.stored().await.is_some_and(|stored| stored >= n) {
                 return;
             }
+            // waits: the file is another process' view; the loop bounds it
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("offset {n} was not stored: {:?} {:?}", self.stored().await, self.herder.status("c").await);
@@ -157,6 +158,7 @@ async fn a_record_that_is_too_large_fails_the_task_with_both_settings_named() {
         if trace.is_some() {
             break;
         }
+        // waits: status has no event to await; the loop bounds it
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let trace = trace.expect("the task fails");
