@@ -12,8 +12,20 @@ use rowtide_runtime::herder::{Herder, ServerInfo, State, TargetState};
 use rowtide_runtime::offsets::EmbeddedStore;
 use rowtide_runtime::worker_config::WorkerConfig;
 
+/// Opens the store. Where a process would have ended, tasks of a herder that was stopped let go of it a moment later.
+fn open(folder: &std::path::Path) -> EmbeddedStore {
+    for _ in 0..2_000 {
+        if let Ok(store) = EmbeddedStore::open(folder) {
+            return store;
+        }
+        // waits: for the last task's end, which nothing tells; the loop bounds it
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    EmbeddedStore::open(folder).unwrap()
+}
+
 fn herder(log: &Arc<Log>, written: &Arc<Written>, folder: &std::path::Path, more: &[(&str, &str)]) -> StandaloneHerder {
-    let store = EmbeddedStore::open(folder).unwrap();
+    let store = open(folder);
     let worker = [("offset.flush.interval.ms", "2")].iter().chain(more).copied().collect();
     StandaloneHerder::new(Parts {
         worker: WorkerConfig::run(&worker).unwrap(),
