@@ -1,6 +1,8 @@
 -- Topics of six partitions made by topic.creation: keys of several types must land where Java's partitioner puts them.
+-- Keys without schemas: the schema's name holds the side's, and would send the sides' keys to different partitions.
 -- database: postgres
 -- config: {"table.include.list": "public.p6_.*", "topic.creation.default.partitions": "6", "topic.creation.default.replication.factor": "1", "topic.creation.default.cleanup.policy": "compact"}
+-- config: {"key.converter": "org.apache.kafka.connect.json.JsonConverter", "key.converter.schemas.enable": "false"}
 -- phase: setup
 drop table if exists public.p6_int, public.p6_text, public.p6_two;
 create table public.p6_int (id int primary key, v text);
