@@ -31,7 +31,8 @@ const TABLE: &[(&str, ErrorKind, &str)] = &[
     (
         "55000",
         ErrorKind::Configuration,
-        "the server is not in the state that this needs: for logical decoding set wal_level=logical and restart the server",
+        "the server is not in the state that this needs, see its message: logical decoding needs wal_level=logical and a \
+      restart of the server; a table whose updates are published needs a primary key or ALTER TABLE … REPLICA IDENTITY FULL",
     ),
     (
         "55006",

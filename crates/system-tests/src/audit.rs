@@ -127,14 +127,21 @@ pub fn check(database: &Database, records: &[Record]) -> Repeats {
         match reached.get(id) {
             _ if op == "r" => {}
             // what was over before the snapshot is in no topic
-            None => assert!(index == 0 || keys[index - 1].at <= read_until, "the first record of key {id} is {op} {n}, but it began with {keys:?}"),
+            None => assert!(
+                index == 0 || keys[index - 1].at <= read_until,
+                "the first record of key {id} is {op} {n}, but it began with {keys:?}"
+            ),
             // going back is a repeat after a restart; going on must be step by step
             Some((_, last)) => assert!(index <= last + 1, "before {op} {id} {n} this is left out: {:?}", keys[last + 1]),
         }
         let furthest = reached.get(id).map(|(furthest, _)| *furthest);
         repeats.records += usize::from(furthest.is_some_and(|furthest| index <= furthest));
         reached.insert(*id, (furthest.map_or(index, |furthest| furthest.max(index)), index));
-        if op == "d" { rows.remove(id) } else { rows.insert(*id, *n) };
+        if op == "d" {
+            rows.remove(id)
+        } else {
+            rows.insert(*id, *n)
+        };
     }
     assert_eq!(rows, table(database), "the replayed topic is not the table");
     for (id, keys) in &trail.keys {
@@ -208,5 +215,8 @@ impl Trail {
 
 fn table(database: &Database) -> BTreeMap<i64, i64> {
     let rows = database.sql("SELECT id, n FROM orders");
-    rows.lines().map(|line| line.split_once('|').expect("two cells")).map(|(id, n)| (id.parse().expect("an id"), n.parse().expect("a version"))).collect()
+    rows.lines()
+        .map(|line| line.split_once('|').expect("two cells"))
+        .map(|(id, n)| (id.parse().expect("an id"), n.parse().expect("a version")))
+        .collect()
 }

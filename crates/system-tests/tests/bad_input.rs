@@ -34,7 +34,11 @@ fn validate(rest: &Rest, config: &Config) -> String {
     config.insert("name".into(), "validated".into());
     let body = rest.ok("PUT", path, Some(&Value::Object(config)));
     let options = body["configs"].as_array().expect("options");
-    options.iter().flat_map(|option| option["value"]["errors"].as_array().cloned().unwrap_or_default()).map(|error| error.to_string()).collect()
+    options
+        .iter()
+        .flat_map(|option| option["value"]["errors"].as_array().cloned().unwrap_or_default())
+        .map(|error| error.to_string())
+        .collect()
 }
 
 /// `rowtide run` without connectors: they come over REST.
@@ -121,20 +125,20 @@ fn a_slot_that_another_connector_reads_is_waited_for_and_named() {
     let (first, second) = (format!("{}_a", database.name), format!("{}_b", database.name));
     let config = database.connector(&[("snapshot.mode", "no_data"), ("slot.max.retries", "1"), ("slot.retry.delay.ms", "200")]);
     rowtide.rest.create(&first, &config, None);
-    wait_until("the first streams", LONG, || (database.slot("active") == "t").then_some(()));
+    database.wait_streaming();
     rowtide.rest.create(&second, &config, None);
     rowtide.wait_log("a distinct 'slot.name'");
     says(&rowtide.log(), &[&format!("replication slot \"{}\" is active for PID", database.name)]);
     rowtide.rest.delete(&first);
     rowtide.rest.wait_running(&second);
-    wait_until("the second streams", LONG, || (database.slot("active") == "t").then_some(()));
+    database.wait_streaming();
 }
 
 /// A connector that has streamed, and is stopped with its offset.
 fn stopped_after_streaming(rowtide: &Rowtide, database: &Database, extra: &[(&str, &str)]) {
     database.sql(TABLE);
     rowtide.rest.create(&database.name, &database.connector(extra), None);
-    wait_until("it streams", LONG, || (database.slot("active") == "t").then_some(()));
+    database.wait_streaming();
     rowtide.rest.wait_running(&database.name);
     database.sql("INSERT INTO t VALUES (2, 'two')");
     wait_until("the change is stored", LONG, || {
@@ -169,7 +173,10 @@ fn a_slot_that_was_dropped_stops_the_connector_unless_a_new_snapshot_is_allowed(
     reconfigure(&rowtide, &database, &[("snapshot.mode", "when_needed")]);
     rowtide.rest.wait_running(&database.name);
     wait_until("a new snapshot has the row", LONG, || {
-        in_file(&home, &database, "t").iter().any(|record| record.value["op"] == "r" && record.value["after"]["id"] == 3).then_some(())
+        in_file(&home, &database, "t")
+            .iter()
+            .any(|record| record.value["op"] == "r" && record.value["after"]["id"] == 3)
+            .then_some(())
     });
 }
 
@@ -180,7 +187,10 @@ fn a_slot_that_somebody_moved_on_stops_the_connector() {
     stopped_after_streaming(&rowtide, &database, &[]);
     database.sql("INSERT INTO t VALUES (3, 'lost')");
     database.sql(&format!("SELECT pg_replication_slot_advance('{}', pg_current_wal_insert_lsn())", database.name));
-    says(&resume_and_fail(&rowtide, &database), &[&database.name, "moved on to", "offset.mismatch.strategy=trust_slot", "Remedy"]);
+    says(
+        &resume_and_fail(&rowtide, &database),
+        &[&database.name, "moved on to", "offset.mismatch.strategy=trust_slot", "Remedy"],
+    );
     reconfigure(&rowtide, &database, &[("offset.mismatch.strategy", "trust_slot")]);
     rowtide.rest.wait_running(&database.name);
     says(&rowtide.log(), &["changes between them are not captured"]);
@@ -201,7 +211,7 @@ fn another_server_behind_the_address_is_seen_and_can_be_accepted() {
     says(&resume_and_fail(&rowtide, &database), &["4711", &system, "pg_upgrade", &accept]);
     reconfigure(&rowtide, &database, &[("rowtide.accept.system.identifier", &system)]);
     rowtide.rest.wait_running(&database.name);
-    wait_until("it streams", LONG, || (database.slot("active") == "t").then_some(()));
+    database.wait_streaming();
 }
 
 #[test]
@@ -226,7 +236,7 @@ fn a_database_that_goes_away_for_a_while_is_waited_for_and_nothing_is_lost() {
     let config = database.connector(&[("table.include.list", "public.orders"), ("retriable.restart.connector.wait.ms", "500")]);
     rowtide.rest.create(&database.name, &config, None);
     for (round, signal) in ["INT", "QUIT"].into_iter().enumerate() {
-        wait_until("it streams", LONG, || (database.slot("active") == "t").then_some(()));
+        database.wait_streaming();
         audit::transactions(&database.url(), Mix::All, 30);
         server.stop(signal);
         // the second outage's messages are told apart by their number
@@ -256,7 +266,9 @@ fn a_stream_that_an_administrator_ends_goes_on_without_a_gap() {
         wait_until("records arrive", LONG, || (in_file(&home, &database, "orders").len() > before + 400).then_some(()));
         wait_until("its walsender is ended", LONG, || {
             let name = &database.name;
-            let ended = database.sql(&format!("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{name}' AND active"));
+            let ended = database.sql(&format!(
+                "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{name}' AND active"
+            ));
             (ended == "t").then_some(())
         });
     }
@@ -275,7 +287,7 @@ fn a_record_over_max_request_size_stops_with_table_size_and_both_settings() {
     let home = Home::default();
     let rowtide = home.standalone("", &[]);
     rowtide.rest.create(&database.name, &database.connector(&[]), None);
-    wait_until("it streams", LONG, || (database.slot("active") == "t").then_some(()));
+    database.wait_streaming();
     database.sql("INSERT INTO t VALUES (77, repeat('x', 1500000))");
     let trace = rowtide.rest.wait_failed(&database.name);
     let topic = format!("{}.public.t", database.name);
@@ -290,7 +302,8 @@ fn a_slot_that_waits_for_an_open_transaction_names_its_process() {
     let mut session = database.session();
     session.send("SET application_name = 'forgotten'; BEGIN; INSERT INTO t VALUES (5, 'open');");
     let pid = wait_until("the transaction is open", LONG, || {
-        let pid = database.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'forgotten' AND backend_xid IS NOT NULL");
+        let pid =
+            database.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'forgotten' AND backend_xid IS NOT NULL");
         (!pid.is_empty()).then_some(pid)
     });
     let (home, rowtide) = worker();

@@ -14,8 +14,8 @@ const SCHEMA: &str = "
 CREATE TABLE orders (id int PRIMARY KEY, total numeric(10, 2));
 CREATE TABLE users (id int PRIMARY KEY, name text);
 CREATE TABLE secrets (id int PRIMARY KEY);
-CREATE TABLE debezium_heartbeat (ts timestamptz);
-INSERT INTO debezium_heartbeat VALUES ('2000-01-01');
+CREATE TABLE debezium_heartbeat (id int PRIMARY KEY, ts timestamptz);
+INSERT INTO debezium_heartbeat VALUES (1, '2000-01-01');
 INSERT INTO orders VALUES (1, 12.50); INSERT INTO users VALUES (1, 'Ada'); INSERT INTO secrets VALUES (1);
 ";
 
@@ -52,7 +52,9 @@ fn configuration(database: &Database, user: &str) -> Map<String, Value> {
 fn changes(home: &Home, connector: &str) -> Vec<String> {
     let lines = home.lines(connector);
     let changes = lines.iter().filter(|line| line["topic"] != "__debezium-heartbeat.prod");
-    changes.map(|line| format!("{} {} {}", line["topic"].as_str().unwrap_or(""), line["value"]["op"], line["value"]["after"])).collect()
+    changes
+        .map(|line| format!("{} {} {}", line["topic"].as_str().unwrap_or(""), line["value"]["op"], line["value"]["after"]))
+        .collect()
 }
 
 #[test]
@@ -64,7 +66,7 @@ fn it_runs_as_it_stands() {
     home.set("POSTGRES_PASSWORD", PASSWORD);
     let file = home.connector_file("orders-cdc", &configuration(&database, &role.name));
     let rowtide = home.run(&[file]);
-    wait_until("it streams", LONG, || (database.slot("active") == "t").then_some(()));
+    database.wait_streaming();
     database.sql("UPDATE orders SET total = 13 WHERE id = 1; INSERT INTO secrets VALUES (2); DELETE FROM users WHERE id = 1");
     wait_until("the changes arrive", LONG, || (changes(&home, "orders-cdc").len() >= 5).then_some(()));
     let expected = [
@@ -94,10 +96,9 @@ fn a_variable_that_is_not_set_is_named() {
     let home = Home::default();
     let file = home.connector_file("orders-cdc", &configuration(&database, "postgres"));
     let mut rowtide = home.spawn(home.run_command(&[file]), std::process::Stdio::null());
-    wait_until("it is said", LONG, || rowtide.log().contains("POSTGRES_PASSWORD").then_some(()));
-    assert!(rowtide.log().contains("is not set in the environment"), "{}", rowtide.log());
-    rowtide.terminate();
-    rowtide.wait_exit(LONG);
+    let status = rowtide.wait_exit(LONG);
+    assert_eq!(status.code(), Some(3), "the password is not right then:\n{}", rowtide.log());
+    assert!(rowtide.log().contains("POSTGRES_PASSWORD is not set in the environment"), "{}", rowtide.log());
 }
 
 #[test]
@@ -113,7 +114,8 @@ fn a_worker_takes_the_password_from_its_environment_provider_and_writes_to_kafka
     config.insert("topic.prefix".into(), database.name.clone().into());
     config.insert("transforms.route.regex".into(), format!("{}\\.public\\.(.*)", database.name).into());
     config.insert("transforms.route.replacement".into(), format!("{}.cdc.$1", database.name).into());
-    let provider = "config.providers=env\nconfig.providers.env.class=org.apache.kafka.common.config.provider.EnvVarConfigProvider";
+    let provider =
+        "config.providers=env\nconfig.providers.env.class=org.apache.kafka.common.config.provider.EnvVarConfigProvider";
     let rowtide = home.standalone(provider, &[]);
     rowtide.rest.create("orders-cdc", &config, None);
     let topic = format!("{}.cdc.orders", database.name);

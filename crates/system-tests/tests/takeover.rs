@@ -165,7 +165,7 @@ fn an_offset_of_java_amid_rows_that_share_an_lsn_loses_none_of_them() {
     let name = pair.database.name.clone();
     pair.java.resume(&name);
     wait_until("the snapshot is there", LONG, || (!pair.read("copied").is_empty()).then_some(()));
-    wait_until("Java streams", LONG, || (pair.database.slot("active") == "t").then_some(()));
+    pair.database.wait_streaming();
     copy(&pair.database, 1, 1000);
     wait_until("Java has sent the rows", LONG, || (pair.read("copied").len() == 1001).then_some(()));
     pair.java.stop(&name);
@@ -191,7 +191,7 @@ fn an_offset_of_rowtide_amid_rows_that_share_an_lsn_is_exact_for_rowtide_and_kno
     let pair = Pair::new("takeover_back", COPIED, &[("table.include.list", "public.copied")]);
     let name = pair.database.name.clone();
     pair.rowtide.rest.resume(&name);
-    wait_until("Rowtide streams", LONG, || (pair.database.slot("active") == "t").then_some(()));
+    pair.database.wait_streaming();
     copy(&pair.database, 1, 1000);
     wait_until("Rowtide has sent the rows", LONG, || (pair.read("copied").len() == 1001).then_some(()));
     pair.to_java();

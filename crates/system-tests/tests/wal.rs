@@ -7,7 +7,8 @@ use rowtide_testkit::rowtide::{Home, Rowtide};
 use rowtide_testkit::wait_until;
 
 const LONG: Duration = Duration::from_secs(120);
-const TABLES: &str = "CREATE TABLE quiet (id int PRIMARY KEY); INSERT INTO quiet VALUES (1); CREATE TABLE busy (id int, filler text)";
+const TABLES: &str =
+    "CREATE TABLE quiet (id int PRIMARY KEY); INSERT INTO quiet VALUES (1); CREATE TABLE busy (id int, filler text)";
 /// About 250 MB of log.
 const BUSY: &str = "INSERT INTO busy SELECT i, repeat('x', 1000) FROM generate_series(1, 220000) i";
 
@@ -29,7 +30,7 @@ impl Idle {
         let mut options = vec![("table.include.list", "public.quiet"), ("publication.autocreate.mode", "filtered")];
         options.extend(extra);
         rowtide.rest.create(&database.name, &database.connector(&options), None);
-        wait_until("it streams", LONG, || (database.slot("active") == "t").then_some(()));
+        database.wait_streaming();
         Self { home, rowtide, database, _server: server }
     }
 
@@ -80,7 +81,8 @@ fn the_log_advances_beside_an_idle_table_without_heartbeats_and_without_a_heartb
 fn nothing_is_confirmed_while_lsn_flush_mode_is_manual() {
     let idle = Idle::start("wal_manual", &[("lsn.flush.mode", "manual")]);
     let before = idle.database.slot("confirmed_flush_lsn");
-    idle.database.sql("INSERT INTO busy SELECT i, repeat('x', 1000) FROM generate_series(1, 20000) i; INSERT INTO quiet VALUES (2)");
+    idle.database
+        .sql("INSERT INTO busy SELECT i, repeat('x', 1000) FROM generate_series(1, 20000) i; INSERT INTO quiet VALUES (2)");
     wait_until("the change arrives", LONG, || (idle.home.lines(&idle.database.name).len() == 2).then_some(()));
     wait_until("its offset is stored", LONG, || {
         let offsets = idle.rowtide.rest.offsets(&idle.database.name);

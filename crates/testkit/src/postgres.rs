@@ -131,6 +131,15 @@ impl Database {
         self.sql(&format!("SELECT {column} FROM pg_replication_slots s WHERE slot_name = '{}'", self.name))
     }
 
+    /// Waits until the slot is streamed from. (A slot is active while it is made, too.)
+    pub fn wait_streaming(&self) {
+        let name = &self.name;
+        let sql = format!(
+            "SELECT r.state FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid WHERE slot_name = '{name}'"
+        );
+        wait_until(&format!("{name} streams"), SOON, || (self.sql(&sql) == "streaming").then_some(()));
+    }
+
     /// Waits until nobody reads the slot.
     pub fn wait_slot_free(&self) {
         wait_until("the slot is free", SOON, || (self.slot("active") != "t").then_some(()));
@@ -141,8 +150,11 @@ impl Drop for Database {
     fn drop(&mut self) {
         let name = &self.name;
         let mut statements = Vec::new();
-        statements.push(format!("SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots WHERE database = '{name}' AND active"));
-        statements.push(format!("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '{name}'"));
+        statements.push(format!(
+            "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots WHERE database = '{name}' AND active"
+        ));
+        statements
+            .push(format!("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '{name}'"));
         statements.push(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         for statement in statements {
             if let Err(error) = try_psql(&self.server, &statement) {
@@ -192,7 +204,20 @@ impl Server {
         server.file("pw", "postgres");
         let pw = server.dir.path().join("pw").display().to_string();
         let mut initdb = server.program("initdb");
-        initdb.args(["-D", &data, "-U", "postgres", "--pwfile", &pw, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "-N"]);
+        initdb.args([
+            "-D",
+            &data,
+            "-U",
+            "postgres",
+            "--pwfile",
+            &pw,
+            "-A",
+            "scram-sha-256",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "-N",
+        ]);
         let done = initdb.output().expect("initdb");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         server.configure(&format!(

@@ -107,13 +107,19 @@ impl Home {
     /// `rowtide run`, its data directory, port and connector files; the sink is for the caller to choose.
     pub fn run_command(&self, connectors: &[PathBuf]) -> Command {
         let mut command = self.command("run");
-        command.arg("--data-dir").arg(self.path().join("data")).args(["--rest-port", &self.port.to_string()]).args(connectors);
+        command.arg("--data-dir").arg(self.path().join("data")).args(["--rest-port", &self.port.to_string()]);
+        command.args(["-D", "offset.flush.interval.ms=200"]).args(connectors);
         command
     }
 
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(binary());
-        command.arg(name).current_dir(self.path()).env_remove("RUST_LOG").env_remove("ROWTIDE_FAILPOINT");
+        command
+            .arg(name)
+            .current_dir(self.path())
+            .env_remove("RUST_LOG")
+            .env_remove("ROWTIDE_FAILPOINT")
+            .env_remove("POSTGRES_PASSWORD");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -283,11 +283,17 @@ impl Inner {
         let config = self.parts.worker.variables.fill_in(config).map_err(|error| of_start(&error))?;
         let source = self.source(&config)?;
         let entries = connector_config::validate(&self.parts.plugins, &self.parts.worker, source, &config).await;
-        let errors: Vec<&str> = entries
+        let mut errors: Vec<&str> = entries
             .iter()
             .filter_map(|(_, value)| value.as_ref())
             .flat_map(|value| value.errors.iter().map(String::as_str))
             .collect();
-        if errors.is_empty() { Ok(()) } else { Err(answers::invalid(&errors)) }
+        if errors.is_empty() {
+            return Ok(());
+        }
+        // a password that was not filled in looks like a wrong one
+        let left_over = self.parts.worker.variables.left_over(&config);
+        errors.extend(left_over.iter().map(String::as_str));
+        Err(answers::invalid(&errors))
     }
 }
