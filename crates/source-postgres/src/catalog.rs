@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rowtide_api::Result;
 use rowtide_cdc::{Column, Table, TableId};
@@ -43,6 +44,9 @@ const KEYS: &str = "SELECT n.nspname, c.relname, i.indisprimary, ic.relname, a.a
 
 /// Names in one query: more than this are read in several.
 const TABLES_A_QUERY: usize = 500;
+
+/// How long a commit may take from the log to other sessions' eyes.
+const VISIBLE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Every table that could be captured, by schema and name.
 pub async fn table_ids(connection: &mut Connection) -> Result<Vec<TableId>> {
@@ -92,6 +96,22 @@ async fn read_columns(connection: &mut Connection, types: &mut PgTypes, names: &
         table.columns.push(column);
     }
     Ok(tables)
+}
+
+/// Waits until what a transaction did to the catalogs can be seen. The server streams a transaction as soon as its commit
+/// is in the log, a moment before other sessions see it; its lock on its own number goes after that moment. A commit that
+/// waits for a synchronous standby keeps it for long, hence the bound.
+pub async fn wait_until_visible(connection: &mut Connection, xid: u32) -> Result<()> {
+    let held =
+        format!("SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'transactionid' AND transactionid = '{xid}' AND granted");
+    let end = tokio::time::Instant::now() + VISIBLE_WITHIN;
+    loop {
+        let rows = connection.query(&held).await.map_err(|error| explain("looking for the end of a transaction", error))?;
+        if rows.is_empty() || tokio::time::Instant::now() >= end {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// Adds types that the registry does not know: created since it was read.

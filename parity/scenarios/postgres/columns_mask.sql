@@ -8,7 +8,7 @@ create table public.colmask_b (id int primary key, email text, note text);
 insert into public.colmask values (1, 'Ann Ünïcode 😀', 'ann@example.org', 'abcde', '555', 's3cret', 5, '\x00112233445566', null);
 insert into public.colmask_b values (1, 'bob@example.org', 'a note');
 -- phase: stream
-insert into public.colmask values (2, '', '', '', '', '', 0, '\x', null), (3, '😀😀😀😀', 'é@é', 'ééé', '1', 'x', 1, '\xff', 'n');
+insert into public.colmask values (2, '', '', '', '', '', 0, '\x', null), (3, '😀x😀😀', 'é@é', 'ééé', '1', 'x', 1, '\xff', 'n');
 insert into public.colmask (id) values (4);
 update public.colmask set secret = 'other' where id = 1;
 update public.colmask_b set email = 'new@example.org';

@@ -10,7 +10,7 @@ alter table oddt.rls enable row level security;
 alter table oddt.rls force row level security;
 create policy p on oddt.rls using (id < 2);
 create table oddt.parent (id int primary key, v text);
-create table oddt.child (w int) inherits (oddt.parent);
+create table oddt.child (w int, primary key (id)) inherits (oddt.parent);
 create view oddt.vw as select * from oddt.parent;
 create materialized view oddt.mv as select 1 as id;
 create sequence oddt.sq;

@@ -66,6 +66,9 @@ impl StreamState<'_> {
         }
         refuse_case_twins(relation, &id)?;
         let database = &mut *self.database;
+        if let Some(xid) = self.transaction.as_ref().and(self.position.xid) {
+            catalog::wait_until_visible(&mut database.sql, xid as u32).await?;
+        }
         let oids: Vec<u32> = relation.columns.iter().map(|column| column.type_oid).collect();
         catalog::load_types(&mut database.sql, &mut database.types, &oids).await?;
         let known = catalog::read_tables(&mut database.sql, &mut database.types, std::slice::from_ref(&id)).await?;
