@@ -1,8 +1,13 @@
 //! SIGTERM and Ctrl-C: the first asks for a clean end, the second ends at once.
 
+use std::time::{Duration, Instant};
+
 use rowtide_api::{Error, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+
+/// A signal this soon after the first is the same one: `timeout` and other wrappers send it to the process and to its group.
+const ECHO: Duration = Duration::from_millis(200);
 
 /// Told when the process should end.
 #[derive(Clone)]
@@ -26,7 +31,13 @@ pub fn watch() -> Result<Stop> {
         let (name, _) = next(&mut interrupt, &mut terminate).await;
         tracing::info!("{name}: storing offsets, then ending; a second signal ends at once");
         sender.send_replace(true);
-        let (name, code) = next(&mut interrupt, &mut terminate).await;
+        let first = Instant::now();
+        let (name, code) = loop {
+            let again = next(&mut interrupt, &mut terminate).await;
+            if first.elapsed() >= ECHO {
+                break again;
+            }
+        };
         tracing::warn!("second signal ({name}): ending at once; what was not stored is read again at the next start");
         std::process::exit(code);
     });

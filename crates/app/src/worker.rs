@@ -4,12 +4,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rowtide_api::plugin::Plugins;
 use rowtide_api::{Error, Result};
 use rowtide_rest::Listeners;
 use rowtide_runtime::herder::standalone::{Parts, StandaloneHerder};
-use rowtide_runtime::herder::{Herder, ServerInfo};
+use rowtide_runtime::herder::{Herder, ServerInfo, State};
 use rowtide_runtime::kafka_sink;
 use rowtide_runtime::offsets::{EmbeddedStore, FileOffsetStore};
 use rowtide_runtime::pipeline::SinkFactory;
@@ -70,7 +71,10 @@ pub async fn run(start: Start, log: Log) -> Result<()> {
         return Err(error);
     }
     let serving = listeners.map(|listeners| serve(listeners, &worker, &herder, log, stop.clone()));
-    stop.asked().await;
+    let failed = tokio::select! {
+        error = nothing_runs(&herder), if !rest => Some(error),
+        () = stop.asked() => None,
+    };
     let rest_ended = async {
         if let Some(serving) = serving {
             // a client that is slow to finish its request does not hold the process up for longer than tasks may
@@ -79,7 +83,29 @@ pub async fn run(start: Start, log: Log) -> Result<()> {
     };
     tokio::join!(herder.stop(), rest_ended);
     tracing::info!("ended; offsets are stored");
-    Ok(())
+    failed.map_or(Ok(()), Err)
+}
+
+/// Waits until every connector has failed: without REST nobody could start one again.
+async fn nothing_runs(herder: &StandaloneHerder) -> Error {
+    if herder.connectors().await.is_empty() {
+        return Error::configuration("there is no connector to run").remedy("name a connector's file, or leave out --no-rest");
+    }
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        let mut all = true;
+        for name in herder.connectors().await {
+            let status = herder.status(&name).await;
+            all &= status.is_ok_and(|status| {
+                status.connector.state == State::Failed
+                    || (!status.tasks.is_empty() && status.tasks.iter().all(|task| task.state == State::Failed))
+            });
+        }
+        if all {
+            return Error::fatal("every connector has failed; the log says why");
+        }
+    }
 }
 
 async fn herder(
