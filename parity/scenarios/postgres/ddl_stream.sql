@@ -33,6 +33,7 @@ rollback;
 insert into public.ddl_a values (8, 'after rollback', 8, 'z', null);
 -- phase: stream
 insert into public.ddl_b values (1, 'one', 'no key yet');
+-- phase: stream
 alter table public.ddl_b add primary key (code);
 -- phase: stream
 insert into public.ddl_b values (2, 'two', 'code is the key');
