@@ -24,7 +24,7 @@ pub enum SnapshotMode {
 /// `snapshot.mode.configuration.based.*`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Choices {
-    /// `…snapshot.data`
+    /// `…snapshot.data`: at every start
     pub data: bool,
     /// `…snapshot.schema`; has no effect where schemas are not historised
     pub schema: bool,
@@ -92,6 +92,8 @@ impl SnapshotMode {
                 "The connector previously stopped while taking a snapshot, but now the connector is configured to never allow snapshots.",
             )
             .remedy("Reconfigure the connector to use snapshots initially or when needed: snapshot.mode=initial or when_needed.")),
+            // as Debezium: the choice is asked at every start, whatever is stored
+            Resume::Stored if matches!(self, SnapshotMode::ConfigurationBased(choices) if choices.data) => Ok(rows),
             Resume::Stored => Ok(SnapshotPlan { data: false, stream, forget_offset: false }),
             Resume::Lost(_) if self.rereads_after_loss() => Ok(rows),
             Resume::Lost(evidence) => Err(Error::fatal(format!(
@@ -139,5 +141,9 @@ mod tests {
         let chosen = ConfigurationBased(Choices { data: false, schema: false, stream: true, on_data_error: true });
         assert_eq!(plan(chosen, Resume::Fresh), Some((false, true)));
         assert_eq!(plan(chosen, lost()), Some((true, true)));
+        assert_eq!(plan(chosen, Resume::Stored), Some((false, true)));
+        let chosen = ConfigurationBased(Choices { data: true, schema: true, stream: true, on_data_error: false });
+        assert_eq!(plan(chosen, Resume::Stored), Some((true, true)));
+        assert_eq!(plan(chosen, lost()), None);
     }
 }
