@@ -22,7 +22,7 @@ struct Idle {
 
 impl Idle {
     fn start(name: &str, extra: &[(&str, &str)]) -> Self {
-        let server = Server::new("max_wal_size = 128MB");
+        let server = Server::new("max_wal_size = 128MB\nwal_sender_timeout = 60s");
         let database = Database::on(&server.url(), name);
         database.sql(TABLES);
         let home = Home::default();
