@@ -268,7 +268,6 @@ fn table_of(relation: &Relation, id: TableId, known: Option<&Table>, types: &cra
                 column.optional = have.optional;
                 column.default = have.default.clone();
                 column.auto_increment = have.auto_increment;
-                column.type_name = have.type_name.clone();
             }
             None => {
                 warn!("Column '{}' optionality of table {id} could not be determined, defaulting to true", sent.name);
