@@ -123,7 +123,12 @@ const KEYS: &[ConfigKey] = &[
     key("access.control.allow.origin", ConfigType::String, Some(""), "Origin that browsers may call the REST API from."),
     key("access.control.allow.methods", ConfigType::String, Some(""), "Methods that such calls may use."),
     key("response.http.headers.config", ConfigType::String, Some(""), "Headers added to each answer."),
-    key("rest.extension.classes", ConfigType::List, Some(""), "Refused: leaving out an extension that asks for passwords would open the API."),
+    key(
+        "rest.extension.classes",
+        ConfigType::List,
+        Some(""),
+        "Refused: leaving out an extension that asks for passwords would open the API.",
+    ),
     key(
         "rowtide.config.env",
         ConfigType::Boolean,
