@@ -81,6 +81,19 @@ pub struct Position {
     pub idle: Option<u64>,
     /// the server's system identifier
     pub system: Option<u64>,
+    /// amid a transaction: what a Java worker is to take for the last event
+    pub java: Option<JavaPlace>,
+}
+
+/// The last event with another LSN than ours, in our transaction.
+///
+/// Debezium skips every event of the LSN that it finds stored; rows of one `COPY` share one, so that it would lose those
+/// after ours. From here it sends them all again. Our own mark is exact.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct JavaPlace {
+    lsn: u64,
+    processed: Option<u64>,
+    message: Option<MessageType>,
 }
 
 impl Position {
@@ -107,7 +120,20 @@ impl Position {
             mark,
             idle: own("rowtide_idle"),
             system: own("rowtide_system"),
+            java: None,
         })
+    }
+
+    /// An event within the transaction is done.
+    pub fn advance(&mut self, lsn: u64, mark: Mark, message: MessageType) {
+        if lsn != self.lsn || self.message == Some(MessageType::Begin) {
+            self.java = Some(self.here());
+        }
+        (self.lsn, self.processed, self.mark, self.message) = (lsn, Some(lsn), Some(mark), Some(message));
+    }
+
+    fn here(&self) -> JavaPlace {
+        JavaPlace { lsn: self.lsn, processed: self.processed, message: self.message }
     }
 
     /// What the database may be told is durable once this position is stored: the end of the last commit, or log that
@@ -127,21 +153,19 @@ impl ToOffset for Position {
     /// The order is the one in which Java's hash map writes these keys, ours after them.
     fn to_offset(&self) -> OffsetMap {
         let mut map = OffsetMap::default();
-        let mut number = |key: &'static str, value: Option<u64>| {
-            if let Some(value) = value {
-                map.set(key, value as i64);
-            }
-        };
+        let java = self.java.unwrap_or_else(|| self.here());
         // before the first streamed event Debezium stores neither, and neither do we: `source.sequence` shows it
         let streamed = self.message.is_some();
-        number("lsn_proc", self.processed.filter(|_| streamed));
-        if let Some(kind) = self.message {
+        if let Some(processed) = java.processed.filter(|_| streamed) {
+            map.set("lsn_proc", processed as i64);
+        }
+        if let Some(kind) = java.message {
             map.set("messageType", kind.as_str());
         }
         if let Some(commit) = self.commit.filter(|_| streamed) {
             map.set("lsn_commit", commit as i64);
         }
-        map.set("lsn", self.lsn as i64);
+        map.set("lsn", java.lsn as i64);
         if let Some(xid) = self.xid {
             map.set("txId", xid);
         }
@@ -156,13 +180,13 @@ impl ToOffset for Position {
             map.set("last_snapshot_record", last);
             map.set("snapshot_completed", false);
         }
-        self.own_keys(&mut map);
+        self.own_keys(java.lsn, &mut map);
         map
     }
 }
 
 impl Position {
-    fn own_keys(&self, map: &mut OffsetMap) {
+    fn own_keys(&self, lsn: u64, map: &mut OffsetMap) {
         let own = [
             ("rowtide_tx", self.mark.map(|mark| mark.transaction)),
             ("rowtide_event", self.mark.map(|mark| mark.event)),
@@ -172,7 +196,7 @@ impl Position {
         if own.iter().all(|(_, value)| value.is_none()) {
             return;
         }
-        map.set("rowtide_lsn", self.lsn as i64);
+        map.set("rowtide_lsn", lsn as i64);
         for (key, value) in own {
             if let Some(value) = value {
                 map.set(key, value as i64);
@@ -218,6 +242,23 @@ mod tests {
         for position in [streamed(), idle, snapshot] {
             assert_eq!(Position::read(&position.to_offset()), Some(position));
         }
+    }
+
+    #[test]
+    fn amid_a_transaction_java_is_sent_back_to_the_last_event_with_another_lsn() {
+        let begin = MessageType::Begin;
+        let mut position = Position { lsn: 120, message: Some(begin), processed: Some(90), commit: Some(100), ..Position::default() };
+        let mut stored = |lsn, event| {
+            position.advance(lsn, Mark { transaction: 200, event }, MessageType::Insert);
+            let offset = position.to_offset();
+            assert_eq!(Position::read(&offset).unwrap().mark, Some(Mark { transaction: 200, event }));
+            (offset.int("lsn").unwrap(), offset.int("lsn_proc").unwrap(), offset.string("messageType").unwrap().to_owned())
+        };
+        // BEGIN and the first event have one LSN
+        assert_eq!(stored(120, 1), (120, 90, "BEGIN".into()));
+        assert_eq!(stored(120, 2), (120, 90, "BEGIN".into()));
+        assert_eq!(stored(130, 3), (120, 120, "INSERT".into()));
+        assert_eq!(stored(130, 4), (120, 120, "INSERT".into()));
     }
 
     #[test]

@@ -138,6 +138,50 @@ fn nothing_is_lost_when_it_dies_after_a_confirmation() {
 }
 
 #[test]
+fn rows_of_one_copy_that_share_an_lsn_are_sent_on_exactly_after_the_stored_one() {
+    let database = Database::new("kill_copy");
+    let _topics = Cleanup(database.name.clone());
+    database.sql("CREATE TABLE orders (id int PRIMARY KEY, note text)");
+    let mut home = Home::default();
+    let file = home.connector_file(&database.name, &connector(&database));
+    let rowtide = home.standalone("", std::slice::from_ref(&file));
+    rowtide.rest.wait_running(&database.name);
+    database.wait_streaming();
+    rowtide.stop();
+    database.sql("COPY orders FROM PROGRAM 'seq -f %.0f,row 1 20000' (FORMAT csv)");
+    // the load of the machine decides how far each try gets; that each gets somewhere is enough
+    let mut stored = Vec::new();
+    for count in [3000, 3000, 3000] {
+        home.set("ROWTIDE_FAILPOINT", &format!("record-acked:{count}"));
+        let mut rowtide = home.begin_standalone("offset.flush.interval.ms=10", std::slice::from_ref(&file));
+        assert_eq!(rowtide.wait_exit(LONG).code(), None, "{}", rowtide.log());
+        database.wait_slot_free();
+        stored.push(in_topic(&database).len());
+    }
+    home.unset("ROWTIDE_FAILPOINT");
+    let rowtide = home.standalone("", std::slice::from_ref(&file));
+    wait_until("the last row arrives", LONG, || in_topic(&database).iter().any(|record| record.key["id"] == 20000).then_some(()));
+    rowtide.stop();
+    let records = in_topic(&database);
+    let ids: Vec<i64> = records.iter().filter_map(|record| record.key["id"].as_i64()).collect();
+    let mut next = 1;
+    let mut back = Vec::new();
+    for id in ids {
+        if id != next {
+            assert!(id < next, "rows {next} to {} are missing", id - 1);
+            back.push(id);
+        }
+        next = id + 1;
+    }
+    assert_eq!(next, 20001);
+    assert!(back.len() <= 3, "the topic goes back more often than the process died: {back:?}");
+    assert!(
+        back.iter().any(|id| *id > 1),
+        "each start began at the first row: no offset amid the transaction was used, {stored:?}"
+    );
+}
+
+#[test]
 fn nothing_is_lost_when_run_is_killed_at_any_time() {
     let database = Database::new("run_kill");
     database.sql(audit::SCHEMA);

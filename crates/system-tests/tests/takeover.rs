@@ -208,6 +208,54 @@ fn an_offset_of_rowtide_amid_rows_that_share_an_lsn_is_exact_for_rowtide_and_kno
 }
 
 #[test]
+fn an_offset_that_a_crash_of_rowtide_left_amid_rows_that_share_an_lsn_loses_none_with_java() {
+    let database = Database::new("takeover_crash");
+    let _topics = Cleanup(database.name.clone());
+    database.sql(COPIED);
+    let name = database.name.clone();
+    let mut home = Home::default();
+    let json = "org.apache.kafka.connect.json.JsonConverter";
+    let mut options = vec![("table.include.list", "public.copied"), ("key.converter", json), ("value.converter", json)];
+    options.extend([
+        ("key.converter.schemas.enable", "false"),
+        ("value.converter.schemas.enable", "false"),
+        ("max.batch.size", "50"),
+    ]);
+    let config = database.connector(&options);
+    let file = home.connector_file(&name, &config);
+    let read = || topics::read(&format!("{name}.public.copied"));
+    let rowtide = home.standalone("", std::slice::from_ref(&file));
+    database.wait_streaming();
+    rowtide.stop();
+    copy(&database, 1, 20000);
+    home.set("ROWTIDE_FAILPOINT", "record-acked:9000");
+    let mut rowtide = home.begin_standalone("offset.flush.interval.ms=10", &[file]);
+    assert_eq!(rowtide.wait_exit(LONG).code(), None, "{}", rowtide.log());
+    home.unset("ROWTIDE_FAILPOINT");
+    database.wait_slot_free();
+    let sent = read().len();
+    let java = connect();
+    java.create(&name, &config, Some("STOPPED"));
+    // the offsets file, shown by a worker that does not run the connector
+    let rowtide = home.standalone("", &[]);
+    rowtide.rest.create(&name, &config, Some("STOPPED"));
+    let offsets = rowtide.rest.offsets(&name);
+    rowtide.stop();
+    assert_eq!(offsets["offsets"][0]["offset"]["messageType"], "INSERT", "the offset is amid the transaction: {offsets}");
+    java.set_offsets(&name, &offsets);
+    java.resume(&name);
+    wait_until("the last row arrives", LONG, || counts(&read()).contains_key(&20000).then_some(()));
+    java.delete(&name);
+    database.wait_slot_free();
+    let counts = counts(&read());
+    assert_eq!(
+        counts.keys().copied().collect::<Vec<_>>(),
+        (0..=20000).collect::<Vec<_>>(),
+        "rows are missing after {sent} records"
+    );
+}
+
+#[test]
 fn an_offset_without_a_place_in_the_log_is_refused_with_what_it_should_hold() {
     let pair = Pair::new("takeover_bad", COPIED, &[("table.include.list", "public.copied")]);
     let name = &pair.database.name;

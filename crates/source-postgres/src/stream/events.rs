@@ -30,6 +30,7 @@ impl StreamState<'_> {
         position.micros = Some(begin.timestamp_micros);
         position.message = Some(MessageType::Begin);
         position.mark = Some(Mark { transaction: begin.final_lsn, event: 0 });
+        position.java = None;
         position.idle = None;
         let (id, timestamp, position) = (self.transaction_id(), begin.timestamp_micros.div_euclid(1000), self.shared_position());
         out.dispatch(Change::Begin { id, timestamp, position, resumed }, 0)
@@ -47,6 +48,7 @@ impl StreamState<'_> {
         position.commit = Some(wal_start);
         position.message = Some(MessageType::Commit);
         position.mark = Some(Mark { transaction: transaction.commit, event: Mark::WHOLE });
+        position.java = None;
         let timestamp = position.micros.unwrap_or(0).div_euclid(1000);
         let (id, position) = (self.transaction_id(), self.shared_position());
         out.dispatch(Change::Commit { id, timestamp, position }, 0)
@@ -89,7 +91,7 @@ impl StreamState<'_> {
         }
         let verdict = self.locator.event(transaction.commit, number, wal_start);
         match verdict {
-            Verdict::Skip => self.count_only(&message, out),
+            Verdict::Skip => self.count_only(wal_start, number, &message, out),
             Verdict::Hold => {
                 self.held.push((wal_start, number, message, size));
                 Ok(())
@@ -111,14 +113,15 @@ impl StreamState<'_> {
             if again {
                 self.apply(wal_start, number, &message, out, size)?;
             } else {
-                self.count_only(&message, out)?;
+                self.count_only(wal_start, number, &message, out)?;
             }
         }
         Ok(())
     }
 
     /// An event that was emitted before counts in its transaction's metadata still.
-    fn count_only(&mut self, message: &Message, out: &mut Dispatcher) -> Result<()> {
+    fn count_only(&mut self, wal_start: u64, number: u64, message: &Message, out: &mut Dispatcher) -> Result<()> {
+        self.advance(wal_start, number, message);
         let relation = match message {
             Message::Insert(insert) => insert.relation,
             Message::Update(update) => update.relation,
@@ -131,20 +134,21 @@ impl StreamState<'_> {
         Ok(())
     }
 
-    fn apply(&mut self, wal_start: u64, number: u64, message: &Message, out: &mut Dispatcher, size: usize) -> Result<()> {
-        let before = self.shared_position();
-        let commit = self.transaction.as_ref().map_or(0, |transaction| transaction.commit);
-        let position = &mut self.position;
-        position.lsn = wal_start;
-        position.processed = Some(wal_start);
-        position.mark = Some(Mark { transaction: commit, event: number });
-        position.message = Some(match message {
+    fn advance(&mut self, wal_start: u64, number: u64, message: &Message) {
+        let transaction = self.transaction.as_ref().map_or(0, |transaction| transaction.commit);
+        let kind = match message {
             Message::Insert(_) => MessageType::Insert,
             Message::Update(_) => MessageType::Update,
             Message::Delete(_) => MessageType::Delete,
             Message::Truncate(_) => MessageType::Truncate,
             _ => MessageType::Message,
-        });
+        };
+        self.position.advance(wal_start, Mark { transaction, event: number }, kind);
+    }
+
+    fn apply(&mut self, wal_start: u64, number: u64, message: &Message, out: &mut Dispatcher, size: usize) -> Result<()> {
+        let before = self.shared_position();
+        self.advance(wal_start, number, message);
         match message {
             Message::Insert(insert) => self.row(insert.relation, Operation::Create, None, Some(&insert.new), out, size),
             Message::Update(update) => {
@@ -223,6 +227,7 @@ impl StreamState<'_> {
         position.xid = None;
         position.message = Some(MessageType::Message);
         position.mark = Some(Mark { transaction: wal_start, event: Mark::WHOLE });
+        position.java = None;
         position.idle = None;
         self.logical(message, out, size)
     }
