@@ -100,13 +100,30 @@ C
 compare() { # compare PORT SCENARIO...: with Debezium, over the PostgreSQL on PORT
   local port=$1 out=$LAB_RUN/parity.out rc=0 counts; shift
   LAB_PG_PORT=$port "$LAB_PYTHON" -u parity/parity.py --peer "$LAB_CONNECT" --ours "http://127.0.0.1:$ROWTIDE_PORT" --kafka "$LAB_KAFKA" \
-    --known known-differences.toml "$@" | tee "$out" || rc=$?
+    --known known-differences.toml --results "$LAB_RUN/results.$port" "$@" | tee "$out" || rc=$?
   counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out" | tail -1 || true)
   [ -n "$counts" ] || counts="0 passed, $# failed"
   read -r passed _ failed _ <<<"$counts"
   PASSED_SCENARIOS=$((PASSED_SCENARIOS + passed)) FAILED_SCENARIOS=$((FAILED_SCENARIOS + failed))
   [ $((passed + failed)) = $# ] || { echo "$# scenarios were asked for"; return 1; }
   return $rc
+}
+
+write_results() { # what make test-full found, to be committed
+  local version port
+  mkdir -p test-results
+  {
+    echo "# Every scenario of parity/, Rowtide against Debezium"
+    echo
+    echo "Written by \`make test-full\` on $(date -u +%F), commit $(git rev-parse --short=12 HEAD)$(git diff --quiet HEAD || echo ' with changes not committed'): $PASSED_SCENARIOS passed, $FAILED_SCENARIOS failed."
+    echo "Kafka Connect $(sed -n 's|.*<kafka.version>\(.*\)</.*|\1|p' lab/pom.xml), Debezium $(sed -n 's|.*<debezium.version>\(.*\)</.*|\1|p' lab/pom.xml). Identical: key, value and headers byte for byte. Known: a row of known-differences.toml."
+    for version in 15 18; do
+      port=$LAB_PG_PORT; [ $version = 15 ] || port=$PG18_PORT
+      [ -e "$LAB_RUN/results.$port" ] || continue
+      printf '\n## PostgreSQL %s\n\n| scenario | identical | known | other | seconds | verdict |\n|---|---:|---:|---:|---:|---|\n' $version
+      cat "$LAB_RUN/results.$port"
+    done
+  } >test-results/full.md
 }
 
 must "install" lab/install.sh test
@@ -142,3 +159,4 @@ must "start rowtide" start_rowtide
 FAILED_SCENARIOS=0
 step "comparison with Debezium, PostgreSQL 15" compare "$LAB_PG_PORT" "${scenarios[@]}"
 [ "$MODE" != full ] || step "comparison with Debezium, PostgreSQL 18" compare "$PG18_PORT" "${scenarios[@]}"
+[ "$MODE" != full ] || step "test-results/full.md" write_results
