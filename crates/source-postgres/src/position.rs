@@ -247,7 +247,8 @@ mod tests {
     #[test]
     fn amid_a_transaction_java_is_sent_back_to_the_last_event_with_another_lsn() {
         let begin = MessageType::Begin;
-        let mut position = Position { lsn: 120, message: Some(begin), processed: Some(90), commit: Some(100), ..Position::default() };
+        let mut position =
+            Position { lsn: 120, message: Some(begin), processed: Some(90), commit: Some(100), ..Position::default() };
         let mut stored = |lsn, event| {
             position.advance(lsn, Mark { transaction: 200, event }, MessageType::Insert);
             let offset = position.to_offset();

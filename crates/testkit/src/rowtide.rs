@@ -169,6 +169,11 @@ impl Rowtide {
         self.child.wait().expect("its end");
     }
 
+    /// How the process ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
+    }
+
     /// Waits for the end of the process.
     pub fn wait_exit(&mut self, limit: Duration) -> ExitStatus {
         let log = self.log.clone();
