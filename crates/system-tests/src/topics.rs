@@ -57,9 +57,9 @@ pub fn read(topic: &str) -> Vec<Record> {
     })
 }
 
-/// Deletes all topics that begin with this prefix.
-pub fn delete(prefix: &str) {
-    let gone: Vec<String> = names().into_iter().filter(|name| name.starts_with(prefix)).collect();
+/// Deletes all topics that have this in their names: heartbeats, too.
+pub fn delete(name: &str) {
+    let gone: Vec<String> = names().into_iter().filter(|topic| topic.contains(name)).collect();
     if !gone.is_empty() {
         let _ = block_on(async { Admin::new(config()).expect("admin").delete_topics(&gone).await });
     }
