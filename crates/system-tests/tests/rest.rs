@@ -261,7 +261,12 @@ fn answers_are_those_of_kafka_connect() {
     loggers(&mut pair);
     one_connector(&mut pair, &config(&database));
     offsets(&mut pair, &database);
-    let stale: Vec<_> = DIFFERENCES.iter().enumerate().filter(|(index, _)| !pair.used.contains(index)).collect();
+    // whether the worker puts the exception's name in front of an unknown class depends on how it was reached
+    let stale: Vec<_> = DIFFERENCES
+        .iter()
+        .enumerate()
+        .filter(|(index, row)| !pair.used.contains(index) && !row.0.contains("no.such.Class"))
+        .collect();
     assert!(pair.found.is_empty(), "{} differences:\n{}", pair.found.len(), pair.found.join("\n"));
     assert!(stale.is_empty(), "these differences are gone, take them out: {stale:?}");
 }
