@@ -30,7 +30,6 @@ impl Settings {
         let choice = |name: &str| config.flag(&format!("snapshot.mode.configuration.based.{name}"));
         let choices = Choices {
             data: choice("snapshot.data"),
-            schema: choice("snapshot.schema"),
             stream: choice("start.stream"),
             on_data_error: choice("snapshot.on.data.error"),
         };

@@ -26,8 +26,6 @@ pub enum SnapshotMode {
 pub struct Choices {
     /// `…snapshot.data`: at every start
     pub data: bool,
-    /// `…snapshot.schema`; has no effect where schemas are not historised
-    pub schema: bool,
     /// `…start.stream`
     pub stream: bool,
     /// `…snapshot.on.data.error`
@@ -138,11 +136,11 @@ mod tests {
         assert_eq!(plan(NoData, lost()), None);
         assert_eq!(plan(WhenNeeded, lost()), Some((true, true)));
         assert_eq!(plan(Always, Resume::Stored), Some((true, true)));
-        let chosen = ConfigurationBased(Choices { data: false, schema: false, stream: true, on_data_error: true });
+        let chosen = ConfigurationBased(Choices { data: false, stream: true, on_data_error: true });
         assert_eq!(plan(chosen, Resume::Fresh), Some((false, true)));
         assert_eq!(plan(chosen, lost()), Some((true, true)));
         assert_eq!(plan(chosen, Resume::Stored), Some((false, true)));
-        let chosen = ConfigurationBased(Choices { data: true, schema: true, stream: true, on_data_error: false });
+        let chosen = ConfigurationBased(Choices { data: true, stream: true, on_data_error: false });
         assert_eq!(plan(chosen, Resume::Stored), Some((true, true)));
         assert_eq!(plan(chosen, lost()), None);
     }

@@ -76,7 +76,7 @@ impl SourceConnector for PostgresConnector {
 /// Connects as the connector would; the text is what the peer says, with the remedy.
 async fn try_connection(props: &Props) -> std::result::Result<(), String> {
     let config = PostgresConfig::read(&postgres_config_def().read(props)).map_err(|error| error.to_string())?;
-    let limit = session::validation_timeout(&config);
+    let limit = config.connect.connect_timeout;
     match tokio::time::timeout(limit, check_server(&config)).await {
         Err(_) => Err(format!("Connection validation timed out after {} ms", limit.as_millis())),
         Ok(Err(problem)) => Err(format!("Error while validating connector config: {problem}")),

@@ -1,7 +1,5 @@
 //! Opening sessions: what every connection of the connector has in common.
 
-use std::time::Duration;
-
 use rowtide_api::Result;
 
 use crate::client::Connection;
@@ -51,9 +49,4 @@ async fn connect(config: &PostgresConfig, name: &str, replication: bool) -> Resu
 
 async fn execute(connection: &mut Connection, sql: &str) -> Result<()> {
     connection.execute(sql).await.map_err(|error| explain(&format!("executing {sql}"), error))
-}
-
-/// How long a session may take to open when a configuration is validated.
-pub fn validation_timeout(config: &PostgresConfig) -> Duration {
-    config.connect.connect_timeout
 }

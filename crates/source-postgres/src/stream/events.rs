@@ -147,7 +147,8 @@ impl StreamState<'_> {
     }
 
     fn apply(&mut self, wal_start: u64, number: u64, message: &Message, out: &mut Dispatcher, size: usize) -> Result<()> {
-        let before = self.shared_position();
+        // only a truncation of several tables needs the place before it
+        let before = matches!(message, Message::Truncate(_)).then(|| self.shared_position());
         self.advance(wal_start, number, message);
         match message {
             Message::Insert(insert) => self.row(insert.relation, Operation::Create, None, Some(&insert.new), out, size),
@@ -192,7 +193,7 @@ impl StreamState<'_> {
     }
 
     /// One change for each captured table; all but the last still have the position before, so that none is lost.
-    fn truncate(&mut self, relations: &[u32], before: Arc<dyn ToOffset>, out: &mut Dispatcher) -> Result<()> {
+    fn truncate(&mut self, relations: &[u32], before: Option<Arc<dyn ToOffset>>, out: &mut Dispatcher) -> Result<()> {
         let captured: Vec<_> = relations
             .iter()
             .filter_map(|id| self.relations.get(id)?.as_ref())
@@ -201,7 +202,9 @@ impl StreamState<'_> {
         let last = captured.len().saturating_sub(1);
         for (index, (table, names)) in captured.into_iter().enumerate() {
             let mut origin = self.origin(&names);
-            if index < last {
+            if index < last
+                && let Some(before) = &before
+            {
                 origin.position = before.clone();
             }
             out.dispatch(Change::Truncate { table, origin }, 0)?;
