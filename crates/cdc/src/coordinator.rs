@@ -14,6 +14,7 @@ use crate::change::Change;
 use crate::database::{Control, Database, Opened};
 use crate::dispatcher::Dispatcher;
 use crate::heartbeat::Heartbeat;
+use crate::progress::SnapshotEvent;
 use crate::settings::Settings;
 use crate::snapshot_mode::SnapshotPlan;
 
@@ -125,11 +126,17 @@ async fn phases<D: Database>(
     mut control: Control,
 ) -> Result<()> {
     if plan.data {
-        tokio::select! {
-            done = snapshot(database, out, settings) => done?,
+        let done = tokio::select! {
+            done = snapshot(database, out, settings) => done.map(|()| true),
             // a snapshot has no transaction boundary to wait for: it is given up, and is taken anew next time
-            () = control.finished() => return Ok(()),
+            () = control.finished() => Ok(false),
+        };
+        if !matches!(done, Ok(true)) {
+            out.snapshot_event(&SnapshotEvent::Aborted)?;
+            return done.map(|_| ());
         }
+    } else {
+        out.snapshot_event(&SnapshotEvent::Skipped)?;
     }
     if !plan.stream {
         info!("Streaming is not enabled in current configuration");
@@ -144,6 +151,7 @@ async fn snapshot<D: Database>(database: &mut D, out: &mut Dispatcher, settings:
     tokio::time::sleep(settings.snapshot_delay).await;
     let position = database.snapshot(out).await?;
     out.read_clock();
+    out.snapshot_event(&SnapshotEvent::Completed)?;
     out.dispatch(Change::Progress { position: position.clone() }, 0)?;
     out.force_heartbeat(&position);
     out.flush().await

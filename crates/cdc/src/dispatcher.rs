@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::change::Change;
 use crate::envelope::Emitter;
 use crate::heartbeat::Heartbeat;
+use crate::progress::{SnapshotEvent, SnapshotProgress};
 use crate::table_schema::TableSchema;
 
 /// Bytes of changes that may wait in the queue when `max.queue.size.in.bytes` is off.
@@ -51,6 +52,7 @@ pub struct Dispatcher {
     batch_bytes: usize,
     /// position of the last change that was emitted whole
     whole: Option<SourcePosition>,
+    progress: SnapshotProgress,
     now: Duration,
 }
 
@@ -64,8 +66,10 @@ impl Dispatcher {
     ) -> (Self, mpsc::Receiver<Batch>) {
         let (queue, polled) = mpsc::channel(limits.batches);
         let now = Duration::ZERO;
+        let progress = SnapshotProgress::default();
+        let batch = Batch::default();
         let mut dispatcher =
-            Self { emitter, heartbeat, partition, limits, queue, batch: Batch::default(), batch_bytes: 0, whole: None, now };
+            Self { emitter, heartbeat, partition, limits, queue, batch, batch_bytes: 0, whole: None, progress, now };
         dispatcher.read_clock();
         (dispatcher, polled)
     }
@@ -105,6 +109,12 @@ impl Dispatcher {
             self.whole = Some(position.clone());
             self.batch.reached = Some(position);
         }
+        Ok(())
+    }
+
+    /// Takes note of what happens to an initial snapshot.
+    pub fn snapshot_event(&mut self, event: &SnapshotEvent) -> Result<()> {
+        self.progress.take(event);
         Ok(())
     }
 

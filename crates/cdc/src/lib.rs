@@ -1,7 +1,7 @@
 //! What all databases share: from a `Change` to Connect's source records, and how a connector lives.
 //!
 //! Belongs here: the relational model, filters, topic naming, column options, envelopes, transaction metadata,
-//! heartbeats, snapshot modes, the coordinator that makes a connector of any [`database::Database`].
+//! heartbeats, snapshot modes and progress, the coordinator that makes a connector of any [`database::Database`].
 //! Does not: anything that one database alone has (slots, binlogs), and what happens to a record after it was made.
 
 pub mod adjust;
@@ -17,6 +17,7 @@ pub mod heartbeat;
 pub mod java_order;
 pub mod naming;
 pub mod options;
+pub mod progress;
 pub mod settings;
 pub mod shape;
 pub mod snapshot_mode;
@@ -30,5 +31,6 @@ pub use change::{Change, Operation, Origin, Row, RowChange};
 pub use coordinator::CdcTask;
 pub use database::{Control, Database, Opened, Resume};
 pub use dispatcher::Dispatcher;
+pub use progress::SnapshotEvent;
 pub use table::{Column, ColumnTypes, Table, TableId};
 pub use table_schema::{KeySchema, TableSchema};

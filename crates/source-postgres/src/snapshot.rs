@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use rowtide_api::failpoint::{Failpoint, pass};
 use rowtide_api::{Result, ToOffset};
-use rowtide_cdc::{Change, Dispatcher, Operation, Origin, Row, RowChange, Table, TableId, TableSchema};
+use rowtide_cdc::progress::ScanStatus;
+use rowtide_cdc::{Change, Dispatcher, Operation, Origin, Row, RowChange, SnapshotEvent, Table, TableId, TableSchema};
 use tracing::{info, warn};
 
 use crate::catalog;
@@ -31,7 +32,8 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher) -> Result<Arc<dy
     let mut session = session::open(&database.config, session::GENERAL).await?;
     begin(&mut session, database).await?;
     let captured = database.captured_tables().await?;
-    let wanted: Vec<TableId> = captured.into_iter().filter(|id| database.filters.is_snapshotted(id)).collect();
+    let wanted: Vec<TableId> = captured.iter().filter(|id| database.filters.is_snapshotted(id)).cloned().collect();
+    out.snapshot_event(&SnapshotEvent::Started { tables: wanted.as_slice().into(), captured: captured.into() })?;
     lock(&mut session, database, &wanted).await?;
     read_position(&mut session, database).await?;
     let tables = catalog::read_tables(&mut session, &mut database.types, &wanted).await?;
@@ -48,7 +50,7 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher) -> Result<Arc<dy
     if database.created.take().is_some_and(|slot| slot.name != database.config.slot) {
         database.replication = None;
     }
-    info!("Snapshot completed: {} rows of {count} tables, the stream goes on at {}", rows.sent, lsn_text(database.position.lsn));
+    info!("Snapshot ends with {} rows of {count} tables, the stream goes on at {}", rows.sent, lsn_text(database.position.lsn));
     Ok(Arc::new(database.position.clone()))
 }
 
@@ -155,6 +157,7 @@ async fn copy_table(
     let schema = Arc::new(database.shaper.shape(table, &database.types)?);
     let plan = copy_plan(session, database, &schema).await?;
     info!("Exporting data from table '{id}' with {}", plan.sql);
+    out.snapshot_event(&SnapshotEvent::TableStarted { table: id.clone() })?;
     let names = TableNames::from(&id);
     let doing = format!("reading table {id}");
     let mut copy = session.copy_out(&plan.sql).await.map_err(|error| explain(&doing, error))?;
@@ -186,7 +189,7 @@ async fn copy_table(
     if let Some(held) = rows.held.as_mut().filter(|_| number > 0) {
         held.marker = end_marker(first && number == 1, last);
     }
-    info!("\t Finished exporting {number} records for table '{id}'");
+    out.snapshot_event(&SnapshotEvent::TableCompleted { table: id, rows: number, status: ScanStatus::Succeeded })?;
     out.flush().await
 }
 

@@ -1,0 +1,126 @@
+//! What happens to a snapshot, told at the moments at which the original notifies of it, and how far it is.
+//!
+//! Sources tell [`crate::Dispatcher::snapshot_event`]. What is made of the events (notifications, metrics) belongs to
+//! whoever takes them there; when a table is read belongs to the source.
+
+use std::sync::Arc;
+
+use crate::table::TableId;
+
+/// An event of an initial snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SnapshotEvent {
+    /// it begins
+    Started {
+        /// tables whose rows are read, in order
+        tables: Arc<[TableId]>,
+        /// all captured tables, those included
+        captured: Arc<[TableId]>,
+    },
+    /// the first row of a table is about to be read
+    TableStarted {
+        /// the table
+        table: TableId,
+    },
+    /// a chunk of a table is about to be read; not told of a table that is one chunk
+    ChunkStarted(Chunk),
+    /// a chunk's rows are handed to the pipeline; not told of a table that is one chunk
+    ChunkCompleted(Chunk),
+    /// all rows of a table are handed to the pipeline, or it failed
+    TableCompleted {
+        /// the table
+        table: TableId,
+        /// its rows
+        rows: u64,
+        /// how it ended
+        status: ScanStatus,
+    },
+    /// all rows of all tables are handed to the pipeline
+    Completed,
+    /// it ends before its time: an error, or a stop
+    Aborted,
+    /// none is taken at this start
+    Skipped,
+}
+
+/// A part of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// the table
+    pub table: TableId,
+    /// from 1
+    pub index: usize,
+    /// how many chunks the table has
+    pub total: usize,
+    /// rows of the table that were read so far
+    pub rows: u64,
+}
+
+/// How the reading of a table ended, in the original's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ScanStatus {
+    Succeeded,
+    SqlException,
+}
+
+impl ScanStatus {
+    /// The original's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ScanStatus::Succeeded => "SUCCEEDED",
+            ScanStatus::SqlException => "SQL_EXCEPTION",
+        }
+    }
+}
+
+/// How far the snapshot is, for the log.
+#[derive(Debug, Default)]
+pub struct SnapshotProgress {
+    /// tables that are done, and their rows
+    done: (usize, u64),
+    /// tables in all
+    tables: usize,
+}
+
+impl SnapshotProgress {
+    /// Takes an event.
+    pub fn take(&mut self, event: &SnapshotEvent) {
+        match event {
+            SnapshotEvent::Started { tables, .. } => *self = Self { tables: tables.len(), ..Self::default() },
+            SnapshotEvent::TableCompleted { table, rows, .. } => {
+                self.done = (self.done.0 + 1, self.done.1 + rows);
+                tracing::info!(
+                    "\t Finished exporting {rows} records for table '{table}' ({} of {} tables)",
+                    self.done.0,
+                    self.tables
+                );
+            }
+            SnapshotEvent::Completed => {
+                tracing::info!("Snapshot completed: {} rows of {} tables", self.done.1, self.done.0);
+            }
+            SnapshotEvent::Aborted => {
+                tracing::warn!("Snapshot ended before its time, after {} of {} tables", self.done.0, self.tables)
+            }
+            SnapshotEvent::Skipped => tracing::info!("Snapshot skipped"),
+            SnapshotEvent::TableStarted { .. } | SnapshotEvent::ChunkStarted(_) | SnapshotEvent::ChunkCompleted(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_snapshot_counts_anew() {
+        let table = TableId::in_schema("public", "t");
+        let started = SnapshotEvent::Started { tables: vec![table.clone()].into(), captured: vec![table.clone()].into() };
+        let mut progress = SnapshotProgress::default();
+        progress.take(&started);
+        progress.take(&SnapshotEvent::TableCompleted { table, rows: 3, status: ScanStatus::Succeeded });
+        assert_eq!((progress.done, progress.tables), ((1, 3), 1));
+        progress.take(&started);
+        assert_eq!((progress.done, progress.tables), ((0, 0), 1));
+    }
+}
