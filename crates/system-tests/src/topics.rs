@@ -37,24 +37,24 @@ pub fn names() -> Vec<String> {
 
 /// Everything that the topic holds now; nothing if there is no such topic.
 pub fn read(topic: &str) -> Vec<Record> {
+    let mut records = Vec::new();
+    each(topic, |key, value| records.push(Record { topic: topic.to_owned(), key: json(key), value: json(value) }));
+    records
+}
+
+/// Takes key and value of each record that the topic holds now, as bytes; none if there is no such topic.
+pub fn each(topic: &str, mut take: impl FnMut(Option<&[u8]>, Option<&[u8]>)) {
     if !names().iter().any(|name| name == topic) {
-        return Vec::new();
+        return;
     }
     block_on(async {
         let mut consumer = Consumer::new(config()).expect("a consumer");
         consumer.assign_topic(topic, StartOffset::Earliest, Duration::from_secs(30)).await.expect("the topic");
-        let mut records = Vec::new();
         let mut take = |consumed: rowtide_kafka::ConsumedRecord| {
-            let record = consumed.record;
-            records.push(Record {
-                topic: topic.to_owned(),
-                key: json(record.key.as_deref()),
-                value: json(record.value.as_deref()),
-            });
+            take(consumed.record.key.as_deref(), consumed.record.value.as_deref());
         };
         consumer.read_to_end(&mut take).await.expect("the topic's records");
-        records
-    })
+    });
 }
 
 /// Deletes all topics that have this in their names: heartbeats, too.

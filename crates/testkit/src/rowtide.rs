@@ -157,6 +157,16 @@ impl Rowtide {
         });
     }
 
+    /// Resident memory in bytes: now, and the most it has been.
+    pub fn memory(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a running process on Linux");
+        let kilobytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of /proc/PID/status");
+            line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
+        };
+        (kilobytes("VmRSS:") << 10, kilobytes("VmHWM:") << 10)
+    }
+
     /// `SIGTERM`
     pub fn terminate(&self) {
         let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().expect("kill");

@@ -93,7 +93,7 @@ impl StreamState<'_> {
         match verdict {
             Verdict::Skip => self.count_only(wal_start, number, &message, out),
             Verdict::Hold => {
-                self.held.push((wal_start, number, message, size));
+                self.held = Some((wal_start, number, message, size));
                 Ok(())
             }
             Verdict::Pass => {
@@ -103,20 +103,14 @@ impl StreamState<'_> {
         }
     }
 
-    /// Decides on events that were held because they share the stored LSN.
+    /// Decides on the event that was held because it has the stored LSN.
     fn settle(&mut self, out: &mut Dispatcher) -> Result<()> {
-        if self.held.is_empty() {
-            return Ok(());
+        let Some((wal_start, number, message, size)) = self.held.take() else { return Ok(()) };
+        if self.locator.settle() {
+            self.apply(wal_start, number, &message, out, size)
+        } else {
+            self.count_only(wal_start, number, &message, out)
         }
-        let again = self.locator.settle();
-        for (wal_start, number, message, size) in std::mem::take(&mut self.held) {
-            if again {
-                self.apply(wal_start, number, &message, out, size)?;
-            } else {
-                self.count_only(wal_start, number, &message, out)?;
-            }
-        }
-        Ok(())
     }
 
     /// An event that was emitted before counts in its transaction's metadata still.

@@ -29,6 +29,10 @@ mod events;
 /// How often idle log, heartbeats and the slot's xmin are looked at.
 const TICK: Duration = Duration::from_millis(500);
 
+/// While nothing is read from the socket, the server's requests for a sign of life are not seen either: this often it
+/// gets one unasked. Its `wal_sender_timeout` is 60 s unless somebody lowered it.
+const UNASKED: Duration = Duration::from_secs(1);
+
 /// Streams until told to finish, then to the end of the transaction under way.
 pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Control) -> Result<()> {
     let mut stream = start(database).await?;
@@ -111,7 +115,7 @@ async fn hand_over(
         tokio::select! {
             biased;
             done = out.flush() => return done,
-            () = tokio::time::sleep(state.status_interval()) => state.status_due = true,
+            () = tokio::time::sleep(state.status_interval().min(UNASKED)) => state.status_due = true,
             changed = control.stored.changed() => changed.map_err(|_| Error::transient("the task was stopped"))?,
         }
     }
@@ -135,8 +139,8 @@ struct StreamState<'a> {
     transaction: Option<Transaction>,
     /// by relation id; none: not captured
     relations: HashMap<u32, Option<Captured>>,
-    /// events that may have been processed before: see [`Verdict::Hold`]
-    held: Vec<(u64, u64, Message, usize)>,
+    /// an event that may have been processed before, with its LSN, number and size: see [`Verdict::Hold`]
+    held: Option<(u64, u64, Message, usize)>,
     /// whether events name their transaction
     metadata: bool,
     /// the furthest log position that the server spoke of
@@ -160,7 +164,7 @@ impl<'a> StreamState<'a> {
             locator,
             transaction: None,
             relations: HashMap::new(),
-            held: Vec::new(),
+            held: None,
             metadata: database.config.metadata,
             received: start,
             confirmed: database.position.confirmable().filter(|_| database.resuming).unwrap_or(0),

@@ -1,0 +1,159 @@
+//! Transactions that are larger than memory: bounded batches, and a restart that goes on inside of them.
+//!
+//! 300,000 rows in one transaction; 5,000,000 when `ROWTIDE_TORTURE` is set. The bound on memory is the same for both.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rowtide_system_tests::topics::{self, Cleanup};
+use rowtide_testkit::postgres::Database;
+use rowtide_testkit::rowtide::{Home, Rowtide};
+use rowtide_testkit::wait_until;
+
+const LONG: Duration = Duration::from_secs(1800);
+/// What a transaction of any size may take above what an idle process has.
+const MEMORY: u64 = 128 << 20;
+
+fn rows() -> u64 {
+    if std::env::var_os("ROWTIDE_TORTURE").is_some() { 5_000_000 } else { 300_000 }
+}
+
+/// Where records go, and how they are read.
+enum Sink {
+    File,
+    Kafka,
+}
+
+/// A connector of one table.
+struct Large {
+    database: Database,
+    home: Home,
+    sink: Sink,
+    _topics: Cleanup,
+}
+
+impl Large {
+    fn new(name: &str, sink: Sink) -> Self {
+        let database = Database::new(name);
+        database.sql("CREATE TABLE items (id int PRIMARY KEY, name text, amount numeric(10,2), at timestamptz)");
+        let topics = Cleanup(database.name.clone());
+        Self { database, home: Home::default(), sink, _topics: topics }
+    }
+
+    fn start(&self) -> Rowtide {
+        let options = [("table.include.list", "public.items"), ("publication.autocreate.mode", "filtered")];
+        let file = self.home.connector_file(&self.database.name, &self.database.connector(&options));
+        let rowtide = match self.sink {
+            Sink::Kafka => self.home.standalone("", &[file]),
+            Sink::File => {
+                let mut command = self.home.run_command(&[file]);
+                let folder = self.home.path().join("changes");
+                // one file, however large
+                command.args(["-D", "rowtide.sink.file.max.bytes=0"]).arg("--sink").arg(format!("file:{}", folder.display()));
+                self.home.spawn(command, Stdio::null())
+            }
+        };
+        self.database.wait_streaming();
+        rowtide
+    }
+
+    /// One transaction of this many rows.
+    fn commit(&self, rows: u64) {
+        self.database
+            .sql(&format!("INSERT INTO items SELECT i, 'item number ' || i, i / 100.0, now() FROM generate_series(1, {rows}) i"));
+    }
+
+    /// The events of the transaction that the stored offset has behind it.
+    fn stored(&self, rowtide: &Rowtide) -> u64 {
+        rowtide.rest.offsets(&self.database.name)["offsets"][0]["offset"]["rowtide_event"].as_u64().unwrap_or(0)
+    }
+
+    /// Waits until the whole transaction is stored: `rowtide_event` is then larger than any count.
+    fn wait_done(&self, rowtide: &Rowtide, rows: u64) {
+        wait_until("the transaction is through", LONG, || (self.stored(rowtide) > rows).then_some(()));
+    }
+
+    /// The keys that were delivered, in order.
+    fn ids(&self) -> Vec<u64> {
+        let mut ids = Vec::new();
+        match self.sink {
+            Sink::Kafka => topics::each(&format!("{}.public.items", self.database.name), |key, _| ids.extend(key.and_then(id))),
+            Sink::File => {
+                let path = self.home.path().join(format!("changes/{}.ndjson", self.database.name));
+                let file = std::fs::File::open(path).expect("the file of changes");
+                ids.extend(BufReader::new(file).split(b'\n').filter_map(|line| id(&line.expect("a line"))));
+            }
+        }
+        ids
+    }
+}
+
+/// The number after the first `"id":`, which is the key's.
+fn id(json: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(json).ok()?;
+    let number = text.split_once("\"id\":")?.1;
+    number[..number.find(|letter: char| !letter.is_ascii_digit())?].parse().ok()
+}
+
+fn passes_in_bounded_memory(name: &str, sink: Sink) {
+    let (large, rows) = (Large::new(name, sink), rows());
+    let rowtide = large.start();
+    let (idle, _) = rowtide.memory();
+    large.commit(rows);
+    let began = Instant::now();
+    large.wait_done(&rowtide, rows);
+    let (took, (_, most)) = (began.elapsed(), rowtide.memory());
+    let above = most.saturating_sub(idle);
+    println!(
+        "{rows} rows in one transaction: {took:.1?} after COMMIT, {:.0} rows/s, {} MB above {} MB idle",
+        rows as f64 / took.as_secs_f64(),
+        above >> 20,
+        idle >> 20
+    );
+    rowtide.stop();
+    assert!(large.ids().into_iter().eq(1..=rows), "every row once, in order");
+    assert!(above < MEMORY, "{} MB above idle", above >> 20);
+}
+
+/// Killed in the middle; the next start goes on after the stored place.
+fn goes_on_inside(name: &str, sink: Sink) {
+    let (large, rows) = (Large::new(name, sink), rows());
+    let rowtide = large.start();
+    large.commit(rows);
+    let stored = wait_until("half of it is stored", LONG, || Some(large.stored(&rowtide)).filter(|events| *events > rows / 2));
+    assert!(stored < rows, "it went through before it could be killed");
+    rowtide.kill();
+    large.database.wait_slot_free();
+    let sent = large.ids().len() as u64;
+    let rowtide = large.start();
+    large.wait_done(&rowtide, rows);
+    rowtide.stop();
+    let ids = large.ids();
+    let (before, after) = ids.split_at(sent as usize);
+    assert!(before.iter().copied().eq(1..=sent), "before the kill every row comes once, in order");
+    let first = *after.first().expect("records after the restart");
+    println!("killed after {sent} of {rows} rows with {stored} or more stored; the restart began at {first}");
+    assert!(first > stored && first <= sent + 1, "{stored} rows were stored, {sent} sent, and the restart began at {first}");
+    assert!(after.iter().copied().eq(first..=rows), "after the restart every row comes once, in order");
+}
+
+#[test]
+fn a_transaction_of_any_size_passes_in_bounded_memory_into_files() {
+    passes_in_bounded_memory("large_file", Sink::File);
+}
+
+#[test]
+fn a_transaction_of_any_size_passes_in_bounded_memory_into_kafka() {
+    passes_in_bounded_memory("large_kafka", Sink::Kafka);
+}
+
+#[test]
+fn killed_inside_a_large_transaction_it_goes_on_after_the_stored_row_in_files() {
+    goes_on_inside("large_kill_file", Sink::File);
+}
+
+#[test]
+fn killed_inside_a_large_transaction_it_goes_on_after_the_stored_row_in_kafka() {
+    goes_on_inside("large_kill_kafka", Sink::Kafka);
+}
