@@ -3,6 +3,7 @@
 mod support;
 
 use rowtide_kafka::{Admin, NewTopic};
+use rowtide_testkit::kafka::{Broker, Extras};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ const KEYS: usize = 23;
 const COUNT: usize = 300_000;
 
 /// A topic of six partitions with three replicas each.
-async fn replicated_topic(brokers: &[PrivateBroker]) -> String {
+async fn replicated_topic(brokers: &[Broker]) -> String {
     let admin = Admin::new(config(&brokers[0].address(), &[])).unwrap();
     eventually("three brokers", Duration::from_secs(60), async || {
         admin.describe_cluster().await.is_ok_and(|c| c.brokers.len() == 3)
@@ -26,13 +27,13 @@ async fn replicated_topic(brokers: &[PrivateBroker]) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leaders_that_die_and_move_lose_repeat_and_reorder_nothing() {
-    let mut brokers = PrivateBroker::cluster(3);
+    let mut brokers = Broker::cluster(3);
     for broker in &mut brokers {
         broker.format(&Extras { properties: "controlled.shutdown.enable=true".into(), ..Extras::default() });
         broker.launch();
     }
     let name = replicated_topic(&brokers).await;
-    let bootstrap = brokers.iter().map(PrivateBroker::address).collect::<Vec<_>>().join(",");
+    let bootstrap = brokers.iter().map(Broker::address).collect::<Vec<_>>().join(",");
     let topic: Arc<str> = name.as_str().into();
     let properties = [("delivery.timeout.ms", "2147483647"), ("buffer.memory", "2000000"), ("request.timeout.ms", "10000")];
     let (producer, mut deliveries) = producer(config(&bootstrap, &properties));

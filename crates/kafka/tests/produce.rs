@@ -3,6 +3,7 @@
 mod support;
 
 use rowtide_kafka::{Admin, ProduceError};
+use rowtide_testkit::kafka::java;
 use std::collections::HashMap;
 use std::io::Write;
 use std::process::Stdio;

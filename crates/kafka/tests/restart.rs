@@ -2,6 +2,7 @@
 
 mod support;
 
+use rowtide_testkit::kafka::{Broker, Extras};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use support::*;
@@ -9,9 +10,9 @@ use support::*;
 const KEYS: usize = 17;
 
 async fn produce_over_restarts(codec: &str) {
-    let mut broker = PrivateBroker::new();
+    let mut broker = Broker::new();
     broker.format(&Extras::default());
-    broker.start().await;
+    start(&mut broker).await;
     let address = broker.address();
     let name = create(&address, "restart", 6, &[]).await;
     let topic: Arc<str> = name.as_str().into();
@@ -48,7 +49,7 @@ async fn produce_over_restarts(codec: &str) {
             })
             .await;
             tokio::task::block_in_place(|| broker.stop(crash));
-            broker.start().await;
+            start(&mut broker).await;
         }
     };
     tokio::join!(sending, receiving, breaking);
@@ -64,7 +65,7 @@ async fn restarts_in_the_middle_lose_repeat_and_reorder_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_away_at_first_is_waited_for_and_delivery_timeout_is_kept() {
-    let mut broker = PrivateBroker::new();
+    let mut broker = Broker::new();
     broker.format(&Extras::default());
     let address = broker.address();
     let topic: Arc<str> = "late".into();
@@ -75,7 +76,7 @@ async fn a_broker_that_is_away_at_first_is_waited_for_and_delivery_timeout_is_ke
         patient.send_batch(vec![record(&topic, None, "0:0", 1)]).await.unwrap();
         (patient, topic)
     });
-    broker.start().await;
+    start(&mut broker).await;
     let (patient, topic) = sent.await.unwrap();
     assert_eq!(settle(&mut deliveries, 1).await[0].result.as_ref().unwrap(), &0);
 
@@ -85,7 +86,7 @@ async fn a_broker_that_is_away_at_first_is_waited_for_and_delivery_timeout_is_ke
     let error = settled[0].result.as_ref().unwrap_err().to_string();
     assert!(error.contains("delivery.timeout.ms=3000") && error.contains("late"), "{error}");
 
-    broker.start().await;
+    start(&mut broker).await;
     patient.send_batch(vec![record(&topic, None, "0:1", 3)]).await.unwrap();
     settle(&mut deliveries, 1).await[0].result.as_ref().unwrap();
     assert_complete_and_ordered(&read_all(config(&address, &[]), "late").await, 1, 2);

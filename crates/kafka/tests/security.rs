@@ -3,6 +3,8 @@
 mod support;
 
 use rowtide_kafka::{Admin, KafkaError};
+use rowtide_testkit::free_port;
+use rowtide_testkit::kafka::{Broker, Extras};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -84,15 +86,15 @@ fn java_stores(dir: &Path) {
 }
 
 struct Secured {
-    broker: PrivateBroker,
+    broker: Broker,
     sasl: u16,
     sasl_ssl: u16,
     ssl: u16,
 }
 
 async fn secured() -> Secured {
-    let mut broker = PrivateBroker::new();
-    let [sasl, sasl_ssl, ssl] = [0; 3].map(|_| PrivateBroker::free_port());
+    let mut broker = Broker::new();
+    let [sasl, sasl_ssl, ssl] = [0; 3].map(|_| free_port());
     let dir = broker.dir().to_owned();
     server_certificate(&dir, "server");
     server_certificate(&dir, "stranger");
@@ -116,8 +118,8 @@ async fn secured() -> Secured {
     let format =
         ["256", "512"].map(|h| ["--add-scram".to_owned(), format!("SCRAM-SHA-{h}=[name=bob,password=scram-secret]")]).concat();
     let listeners = vec![("SASL_PLAINTEXT", sasl), ("SASL_SSL", sasl_ssl), ("SSL", ssl)];
-    broker.format(&Extras { listeners, properties, format });
-    broker.start().await;
+    broker.format(&Extras { listeners, properties, format, proxied: None });
+    start(&mut broker).await;
     Secured { broker, sasl, sasl_ssl, ssl }
 }
 

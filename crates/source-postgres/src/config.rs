@@ -90,6 +90,8 @@ pub struct PostgresConfig {
     pub replica_identities: Option<String>,
     /// `status.update.interval.ms`
     pub status_interval: Duration,
+    /// `rowtide.stream.silence.timeout.ms`; none: for ever
+    pub silence: Option<Duration>,
     /// `xmin.fetch.interval.ms`; zero: never
     pub xmin_interval: Duration,
     /// `lsn.flush.mode` and its deprecated `flush.lsn.source`
@@ -135,6 +137,7 @@ impl PostgresConfig {
             truncates: !skips("t"),
             replica_identities: config.opt("replica.identity.autoset.values").map(str::to_owned),
             status_interval: config.millis("status.update.interval.ms")?,
+            silence: Some(config.millis("rowtide.stream.silence.timeout.ms")?).filter(|limit| !limit.is_zero()),
             xmin_interval: config.millis("xmin.fetch.interval.ms")?,
             flush: flush_mode(config),
             mismatch: mismatch(config),

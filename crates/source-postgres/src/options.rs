@@ -248,6 +248,11 @@ const HONOURED: &[ConfigKey] = &[
         .rules(&[Check(system_identifier)])
         .doc("System identifier of a server that may take the place of the one in the stored offset.")
         .unlisted(),
+    long("rowtide.stream.silence.timeout.ms", Low, "Silence of the stream")
+        .default_value("60000")
+        .rules(&[NonNegativeLong])
+        .doc("How long the server may be silent on the replication stream although it is asked for a sign of life; then the connection is opened anew. 0 = for ever.")
+        .unlisted(),
 ];
 
 fn slot_name(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {

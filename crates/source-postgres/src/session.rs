@@ -1,5 +1,7 @@
 //! Opening sessions: what every connection of the connector has in common.
 
+use std::time::Duration;
+
 use rowtide_api::Result;
 
 use crate::client::Connection;
@@ -14,6 +16,10 @@ pub const STREAMING: &str = "Debezium Streaming";
 pub const HEARTBEAT: &str = "Debezium Heartbeat";
 /// `application_name` of the session that validation opens.
 pub const VALIDATION: &str = "Debezium Validate Connection";
+
+/// A server that answers says by itself that a statement took too long (`statement_timeout`); one that does not is given
+/// up this much later.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// The text form of values depends on these; the decoders are written for them (see `values`).
 const TEXT_FORM: &str = "SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; \
@@ -41,6 +47,7 @@ async fn connect(config: &PostgresConfig, name: &str, replication: bool) -> Resu
     let mut options = config.connect.clone();
     options.application_name = name.to_owned();
     options.replication = replication;
+    options.answer_timeout = Some(config.query_timeout).filter(|limit| !limit.is_zero()).map(|limit| limit + GRACE);
     let doing = format!("connecting to {}:{}/{} as {}", options.host, options.port, options.dbname, options.user);
     let mut connection = Connection::connect(&options).await.map_err(|error| explain(&doing, error))?;
     execute(&mut connection, TEXT_FORM).await?;

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use rowtide_testkit::postgres::{Database, psql};
+use rowtide_testkit::postgres::{Database, try_psql};
 
 use crate::topics::Record;
 
@@ -37,8 +38,12 @@ pub enum Mix {
 
 /// Some transactions of several changes each.
 pub fn transactions(database: &str, mix: Mix, count: u32) {
+    try_transactions(database, mix, count).expect("transactions");
+}
+
+fn try_transactions(database: &str, mix: Mix, count: u32) -> Result<String, String> {
     let deletes = if mix == Mix::All { "DELETE FROM orders WHERE id BETWEEN 900 AND 2000 AND random() < 0.1;" } else { "" };
-    psql(
+    try_psql(
         database,
         &format!(
             "DO $$ DECLARE k int; BEGIN FOR i IN 1..{count} LOOP
@@ -48,10 +53,11 @@ pub fn transactions(database: &str, mix: Mix, count: u32) {
                COMMIT;
              END LOOP; END $$"
         ),
-    );
+    )
 }
 
-/// A load in the background, until it is stopped or goes out of scope.
+/// A load in the background, until it is stopped or goes out of scope. While the server is away it waits; what was not
+/// committed is not in the trail.
 pub struct Load {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -64,7 +70,9 @@ impl Load {
         let asked = stop.clone();
         let thread = std::thread::spawn(move || {
             while !asked.load(Ordering::Relaxed) {
-                transactions(&url, mix, 10);
+                if try_transactions(&url, mix, 10).is_err() {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
             }
         });
         Self { stop, thread: Some(thread) }

@@ -1,5 +1,6 @@
 //! Suites against real servers, one file each under `tests/`. Here stands what they share: reading topics, a load with
-//! an audit trail, and what a topic must hold after it.
+//! an audit trail, what a topic must hold after it, and the scene of a fault.
 
 pub mod audit;
+pub mod scene;
 pub mod topics;

@@ -18,7 +18,11 @@ pub struct Record {
 }
 
 fn config() -> ClientConfig {
-    let properties = BTreeMap::from([("bootstrap.servers".to_owned(), rowtide_testkit::kafka())]);
+    config_of(&rowtide_testkit::kafka())
+}
+
+fn config_of(broker: &str) -> ClientConfig {
+    let properties = BTreeMap::from([("bootstrap.servers".to_owned(), broker.to_owned())]);
     ClientConfig::from_properties(&properties).expect("a client")
 }
 
@@ -37,24 +41,59 @@ pub fn names() -> Vec<String> {
 
 /// Everything that the topic holds now; nothing if there is no such topic.
 pub fn read(topic: &str) -> Vec<Record> {
-    let mut records = Vec::new();
-    each(topic, |key, value| records.push(Record { topic: topic.to_owned(), key: json(key), value: json(value) }));
-    records
+    Reader::new(&rowtide_testkit::kafka(), topic).read().to_vec()
 }
 
 /// Takes key and value of each record that the topic holds now, as bytes; none if there is no such topic.
-pub fn each(topic: &str, mut take: impl FnMut(Option<&[u8]>, Option<&[u8]>)) {
-    if !names().iter().any(|name| name == topic) {
-        return;
+pub fn each(topic: &str, take: impl FnMut(Option<&[u8]>, Option<&[u8]>)) {
+    Reader::new(&rowtide_testkit::kafka(), topic).each_new(take);
+}
+
+/// Follows a topic: each time it reads only what is new.
+pub struct Reader {
+    config: ClientConfig,
+    topic: String,
+    consumer: Option<Consumer>,
+    records: Vec<Record>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Reader {
+    /// Of a broker's topic, which need not be there yet.
+    pub fn new(broker: &str, topic: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        Self { config: config_of(broker), topic: topic.to_owned(), consumer: None, records: Vec::new(), runtime }
     }
-    block_on(async {
-        let mut consumer = Consumer::new(config()).expect("a consumer");
-        consumer.assign_topic(topic, StartOffset::Earliest, Duration::from_secs(30)).await.expect("the topic");
-        let mut take = |consumed: rowtide_kafka::ConsumedRecord| {
-            take(consumed.record.key.as_deref(), consumed.record.value.as_deref());
-        };
-        consumer.read_to_end(&mut take).await.expect("the topic's records");
-    });
+
+    /// Everything that the topic holds now.
+    pub fn read(&mut self) -> &[Record] {
+        let (topic, mut records) = (self.topic.clone(), std::mem::take(&mut self.records));
+        self.each_new(|key, value| records.push(Record { topic: topic.clone(), key: json(key), value: json(value) }));
+        self.records = records;
+        &self.records
+    }
+
+    fn each_new(&mut self, mut take: impl FnMut(Option<&[u8]>, Option<&[u8]>)) {
+        let Self { config, topic, consumer, runtime, .. } = self;
+        runtime.block_on(async {
+            let consumer = match consumer {
+                Some(consumer) => consumer,
+                None => {
+                    let names = Admin::new(config.clone()).expect("admin").list_topics().await.expect("topics");
+                    if !names.contains(topic) {
+                        return;
+                    }
+                    let mut new = Consumer::new(config.clone()).expect("a consumer");
+                    new.assign_topic(topic, StartOffset::Earliest, Duration::from_secs(30)).await.expect("the topic");
+                    consumer.insert(new)
+                }
+            };
+            let mut take = |consumed: rowtide_kafka::ConsumedRecord| {
+                take(consumed.record.key.as_deref(), consumed.record.value.as_deref());
+            };
+            consumer.read_to_end(&mut take).await.expect("the topic's records");
+        });
+    }
 }
 
 /// Deletes all topics that have this in their names: heartbeats, too.

@@ -1,9 +1,13 @@
-//! Real servers for tests: the ones that `ROWTIDE_TEST_*` name, private PostgreSQL servers, Rowtide as a process.
+//! Real servers for tests: the ones that `ROWTIDE_TEST_*` name, private PostgreSQL servers and brokers, a network that can be
+//! broken, Rowtide as a process.
 //!
 //! Here stands how a test gets at them; what a test asserts belongs to the test. Everything panics with the reason: a
 //! missing server fails the test that needs it.
 
+pub mod kafka;
 pub mod postgres;
+pub mod proxy;
+pub mod random;
 pub mod rest;
 pub mod rowtide;
 

@@ -279,6 +279,11 @@ impl Server {
         wait_until("PostgreSQL ends", Duration::from_secs(30), || child.try_wait().ok().flatten());
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its database `postgres`.
     pub fn url(&self) -> String {
         format!("postgres://postgres:postgres@127.0.0.1:{}/postgres", self.port)

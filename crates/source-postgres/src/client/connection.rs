@@ -141,6 +141,7 @@ impl Connection {
 
     async fn start(stream: Stream, peer: SocketAddr, options: &Arc<ConnectOptions>) -> Result<Self, ClientError> {
         let mut wire = Wire::new(stream, options.read_buffer);
+        wire.patience = options.answer_timeout;
         let mut parameters = vec![
             ("user", options.user.as_str()),
             ("database", options.dbname.as_str()),

@@ -27,6 +27,9 @@ pub struct ConnectOptions {
     pub tcp_keepalive: bool,
     /// for everything until the session is ready: TCP, TLS and authentication, per address
     pub connect_timeout: Duration,
+    /// how long the server may be silent while an answer is awaited; None: for ever. Slots may take longer to be made,
+    /// and a stream may be idle
+    pub answer_timeout: Option<Duration>,
     /// further startup parameters: any setting of the server (`options`, `TimeZone`, …)
     pub startup_parameters: Vec<(String, String)>,
     /// bytes of a piece of read buffer, and so at most (but for a single larger message) of a batch
@@ -46,6 +49,7 @@ impl Default for ConnectOptions {
             ssl: SslOptions::default(),
             tcp_keepalive: true,
             connect_timeout: Duration::from_secs(30),
+            answer_timeout: None,
             startup_parameters: Vec::new(),
             read_buffer: 256 * 1024,
         }

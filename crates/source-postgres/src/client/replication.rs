@@ -128,7 +128,10 @@ impl Connection {
     /// `CREATE_REPLICATION_SLOT … LOGICAL pgoutput`. Waits until all transactions that run now have ended; a
     /// [`super::CancelToken`] ends that wait (SQLSTATE 57014).
     pub async fn create_slot(&mut self, slot: &CreateSlot) -> Result<CreatedSlot, ClientError> {
-        let rows = self.query(&create_slot_command(slot, self.server_version())).await?;
+        let patience = self.wire.patience.take();
+        let created = self.query(&create_slot_command(slot, self.server_version())).await;
+        self.wire.patience = patience;
+        let rows = created?;
         let row = one(&rows, "CREATE_REPLICATION_SLOT")?;
         Ok(CreatedSlot {
             name: row.text(0).to_owned(),
@@ -150,6 +153,7 @@ impl Connection {
             let front = self.wire.wait().await?;
             if front.tag == COPY_BOTH_RESPONSE_TAG {
                 self.wire.skip(front);
+                self.wire.patience = None;
                 return Ok(ReplicationStream { connection: self });
             }
             match self.next_or_absorbed().await? {

@@ -5,10 +5,12 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use postgres_protocol::message::backend::{COPY_DATA_TAG, Header, Message};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 
 use super::error::ClientError;
 use super::stream::Stream;
@@ -30,6 +32,8 @@ pub(super) struct Wire {
     unflushed: bool,
     oversized: bool,
     piece: usize,
+    /// the longest wait for a byte of the server
+    pub(super) patience: Option<Duration>,
 }
 
 /// The message at the front of the read buffer.
@@ -43,7 +47,15 @@ pub(super) struct Front {
 impl Wire {
     pub(super) fn new(stream: Stream, piece: usize) -> Self {
         let piece = piece.max(2 * LEAST_ROOM);
-        Self { stream, input: BytesMut::with_capacity(piece), output: BytesMut::new(), unflushed: false, oversized: false, piece }
+        Self {
+            stream,
+            input: BytesMut::with_capacity(piece),
+            output: BytesMut::new(),
+            unflushed: false,
+            oversized: false,
+            piece,
+            patience: None,
+        }
     }
 
     /// Where to put what is to be sent; [`Wire::flush`] sends it.
@@ -95,7 +107,8 @@ impl Wire {
     /// Reads at least one byte more, and meanwhile sends what is queued.
     async fn fill(&mut self, wanted: usize) -> Result<(), ClientError> {
         self.make_room(wanted);
-        let read = poll_fn(|cx| {
+        let patience = self.patience;
+        let reading = poll_fn(|cx| {
             if self.unflushed
                 && let Poll::Ready(Err(error)) = self.poll_flush(cx)
             {
@@ -104,8 +117,11 @@ impl Wire {
             // the future has no state of its own, so it may be made anew for each poll
             let read = pin!(self.stream.read_buf(&mut self.input)).poll(cx);
             read.map_err(|error| ClientError::io("reading from the server", error))
-        })
-        .await?;
+        });
+        let read = match patience {
+            None => reading.await?,
+            Some(patience) => timeout(patience, reading).await.map_err(|_| silent(patience))??,
+        };
         if read == 0 { Err(ClientError::closed("reading from the server")) } else { Ok(()) }
     }
 
@@ -143,6 +159,10 @@ impl Wire {
             Poll::Pending => Poll::Pending,
         }
     }
+}
+
+fn silent(patience: Duration) -> ClientError {
+    ClientError::Timeout(format!("the server has sent nothing for {} ms", patience.as_millis()))
 }
 
 /// Type and whole length of the message that begins at `input`, if its header is there.

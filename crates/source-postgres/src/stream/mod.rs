@@ -55,11 +55,15 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
                         hand_over(&mut state, &mut stream, out, &mut control).await?;
                     }
                 }
+                state.heard = Instant::now();
             }
             changed = control.stored.changed() => {
                 changed.map_err(|_| Error::transient("the task was stopped"))?;
             }
-            _ = ticks.tick() => out.read_clock(),
+            _ = ticks.tick() => {
+                out.read_clock();
+                state.check_silence()?;
+            }
             () = asked.finished(), if !state.in_transaction() => break,
         }
         state.beat(out).await?;
@@ -110,11 +114,16 @@ async fn hand_over(
     out: &mut Dispatcher,
     control: &mut Control,
 ) -> Result<()> {
+    let begun = Instant::now();
     loop {
         state.report(stream, control).await?;
         tokio::select! {
             biased;
-            done = out.flush() => return done,
+            done = out.flush() => {
+                // nobody listened meanwhile
+                state.heard += begun.elapsed();
+                return done;
+            }
             () = tokio::time::sleep(state.status_interval().min(UNASKED)) => state.status_due = true,
             changed = control.stored.changed() => changed.map_err(|_| Error::transient("the task was stopped"))?,
         }
@@ -148,6 +157,8 @@ struct StreamState<'a> {
     confirmed: u64,
     status_due: bool,
     last_status: Instant,
+    /// when the server last sent something, but for the time in which nobody listened
+    heard: Instant,
     xmin_read: Option<Instant>,
     query: Option<ActionQuery>,
     filtered: u64,
@@ -170,6 +181,7 @@ impl<'a> StreamState<'a> {
             confirmed: database.position.confirmable().filter(|_| database.resuming).unwrap_or(0),
             status_due: true,
             last_status: Instant::now(),
+            heard: Instant::now(),
             xmin_read: None,
             query,
             filtered: 0,
@@ -273,6 +285,26 @@ impl<'a> StreamState<'a> {
         Ok(())
     }
 
+    /// A connection whose other end is gone without a word looks like an idle one: the server answers when it is asked
+    /// to, so that its silence tells them apart (as `wal_receiver_timeout` does between servers).
+    fn check_silence(&mut self) -> Result<()> {
+        let Some(limit) = self.database.config.silence else { return Ok(()) };
+        let silent = self.heard.elapsed();
+        if silent >= limit {
+            return Err(Error::transient(format!(
+                "The server has sent nothing on the replication stream for {} ms, although it was asked for a sign of life: the connection is dead",
+                silent.as_millis()
+            ))
+            .remedy("look for a firewall, proxy or load balancer that drops connections; rowtide.stream.silence.timeout.ms sets the limit"));
+        }
+        Ok(())
+    }
+
+    /// Whether the server should answer the next status.
+    fn wants_sign_of_life(&self) -> bool {
+        self.database.config.silence.is_some_and(|limit| self.heard.elapsed() >= limit / 2)
+    }
+
     /// Tells the server what is durable, when that has changed, when it asked, and from time to time.
     async fn report(&mut self, stream: &mut ReplicationStream, control: &mut Control) -> Result<()> {
         let stored = control.stored.borrow_and_update().as_ref().and_then(Position::read);
@@ -281,14 +313,12 @@ impl<'a> StreamState<'a> {
             self.confirmed = durable;
             self.status_due = true;
         }
-        if !self.status_due && self.last_status.elapsed() < self.status_interval() {
+        let ask = self.wants_sign_of_life() && self.last_status.elapsed() >= TICK;
+        if !self.status_due && !ask && self.last_status.elapsed() < self.status_interval() {
             return Ok(());
         }
         (self.status_due, self.last_status) = (false, Instant::now());
         let (received, confirmed) = (self.received.max(self.confirmed), self.confirmed);
-        stream
-            .send_status(received, confirmed, confirmed, false)
-            .await
-            .map_err(|error| explain("confirming to the server", error))
+        stream.send_status(received, confirmed, confirmed, ask).await.map_err(|error| explain("confirming to the server", error))
     }
 }
