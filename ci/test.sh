@@ -5,10 +5,12 @@
 #   ci/test.sh full     every scenario, against PostgreSQL 15 and 18
 #   ci/test.sh parity [SCENARIO.sql...]   only the comparison
 #   ci/test.sh lint     only what needs no server
-# LAB_HOME (default: see lab/env.sh) keeps what is installed from one run to the next.
+# LAB_HOME (default: see lab/env.sh) keeps what is installed from one run to the next. JOBS (default 10) is how many
+# scenarios run side by side: they mostly wait, and two cores carry ten beside the servers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 MODE=${1:-subset}
+JOBS=${JOBS:-10}
 [ $# = 0 ] || shift
 LAB_RUN=$(mktemp -d /var/tmp/rowtide-test.XXXXXX)
 export LAB_RUN
@@ -99,7 +101,7 @@ C
 
 compare() { # compare PORT SCENARIO...: with Debezium, over the PostgreSQL on PORT
   local port=$1 out=$LAB_RUN/parity.out rc=0 counts; shift
-  LAB_PG_PORT=$port "$LAB_PYTHON" -u parity/parity.py --peer "$LAB_CONNECT" --ours "http://127.0.0.1:$ROWTIDE_PORT" --kafka "$LAB_KAFKA" \
+  LAB_PG_PORT=$port "$LAB_PYTHON" -u parity/parity.py --peer "$LAB_CONNECT" --ours "http://127.0.0.1:$ROWTIDE_PORT" --kafka "$LAB_KAFKA" --jobs "$JOBS" \
     --known known-differences.toml --results "$LAB_RUN/results.$port" "$@" | tee "$out" || rc=$?
   counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out" | tail -1 || true)
   [ -n "$counts" ] || counts="0 passed, $# failed"
