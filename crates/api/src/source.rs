@@ -78,6 +78,12 @@ pub trait SourceTask: Send {
     /// Says that these offsets are stored: everything up to them is durable. Only now may the database forget it.
     async fn committed(&mut self, partition: &OffsetMap, offset: &OffsetMap) -> Result<()>;
 
+    /// Whether the database keeps much of its log only for want of a newer offset: one is then stored as soon as there
+    /// is one, without waiting for its interval.
+    fn holds_log(&self) -> bool {
+        false
+    }
+
     /// Asks for a clean end: `poll` goes on to the next transaction boundary, then answers `None`.
     fn finish(&mut self);
 

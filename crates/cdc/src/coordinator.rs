@@ -4,6 +4,9 @@
 //! The work runs beside the runtime's polling; between the two is the dispatcher's bounded queue. What each step
 //! does belongs to [`Database`]; what becomes of the records belongs to the runtime.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use rowtide_api::{Batch, Error, OffsetMap, Result, SourceTask, TaskContext};
 use tokio::sync::{mpsc, watch};
@@ -30,6 +33,7 @@ struct Running {
     work: Option<JoinHandle<Result<()>>>,
     stored: watch::Sender<Option<OffsetMap>>,
     finish: watch::Sender<bool>,
+    holds_log: Arc<AtomicBool>,
 }
 
 impl<D> Default for CdcTask<D> {
@@ -57,9 +61,10 @@ impl<D: Database> SourceTask for CdcTask<D> {
         let (dispatcher, batches) = Dispatcher::new(emitter, heartbeat, partition, settings.limits);
         let (stored, stored_seen) = watch::channel(None);
         let (finish, finish_seen) = watch::channel(false);
-        let control = Control { stored: stored_seen, finish: finish_seen };
+        let holds_log = Arc::new(AtomicBool::default());
+        let control = Control { stored: stored_seen, finish: finish_seen, holds_log: holds_log.clone() };
         let work = tokio::spawn(work(database, dispatcher, plan, settings, control));
-        self.running = Some(Running { batches, work: Some(work), stored, finish });
+        self.running = Some(Running { batches, work: Some(work), stored, finish, holds_log });
         Ok(())
     }
 
@@ -83,6 +88,10 @@ impl<D: Database> SourceTask for CdcTask<D> {
             running.stored.send_replace(Some(offset.clone()));
         }
         Ok(())
+    }
+
+    fn holds_log(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.holds_log.load(Ordering::Relaxed))
     }
 
     fn finish(&mut self) {

@@ -5,6 +5,7 @@
 //! its own `Database` instance behind one task; Oracle's position is the oldest open SCN with the commit SCN.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use rowtide_api::{OffsetMap, Result, SourcePartition, TaskContext, ToOffset};
@@ -35,6 +36,8 @@ pub struct Control {
     pub stored: watch::Receiver<Option<OffsetMap>>,
     /// true: end at the next transaction boundary
     pub finish: watch::Receiver<bool>,
+    /// what [`rowtide_api::SourceTask::holds_log`] answers
+    pub holds_log: Arc<AtomicBool>,
 }
 
 impl Control {

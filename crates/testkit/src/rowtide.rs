@@ -151,7 +151,8 @@ impl Rowtide {
         wait_until(&format!("the log says '{words}'"), SOON, || self.log().contains(words).then_some(()));
     }
 
-    fn wait_ready(&self) {
+    /// Waits until REST answers.
+    pub fn wait_ready(&self) {
         wait_until(&format!("rowtide answers; its log: {}", self.log.display()), SOON, || {
             self.rest.try_send("GET", "/connectors", None).filter(|answer| answer.status == 200)
         });

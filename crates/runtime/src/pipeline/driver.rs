@@ -173,7 +173,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Stores when the interval for what has advanced is over: records by `offset.flush.interval.ms`, positions alone
-    /// by their own.
+    /// by their own, and both at once when the database keeps much log for them.
     async fn commit_when_due(&mut self) -> Result<()> {
         let now = Instant::now();
         if self.stored.not_before.is_some_and(|time| now < time) {
@@ -187,7 +187,11 @@ impl<'a> Attempt<'a> {
             (durable.any(|(index, durable)| durable.advance != stored(index).0), records)
         };
         let settings = &self.setup.settings;
-        let interval = if records { settings.flush_interval } else { settings.idle_flush_interval };
+        let interval = match records {
+            _ if self.task.holds_log() => Duration::ZERO,
+            true => settings.flush_interval,
+            false => settings.idle_flush_interval,
+        };
         if advanced && now.duration_since(self.stored.last) >= interval { self.commit().await } else { Ok(()) }
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use rowtide_api::{Error, Result, ToOffset};
@@ -32,6 +33,13 @@ const TICK: Duration = Duration::from_millis(500);
 /// While nothing is read from the socket, the server's requests for a sign of life are not seen either: this often it
 /// gets one unasked. Its `wal_sender_timeout` is 60 s unless somebody lowered it.
 const UNASKED: Duration = Duration::from_secs(1);
+
+/// A server that has been silent for so long is asked how far it is: while it reads log that holds nothing for us and
+/// never catches up, it says nothing by itself.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// Unconfirmed log from which on offsets are stored without waiting: a segment, the least that a server frees.
+const MUCH_LOG: u64 = 16 << 20;
 
 /// Streams until told to finish, then to the end of the transaction under way.
 pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Control) -> Result<()> {
@@ -302,7 +310,14 @@ impl<'a> StreamState<'a> {
 
     /// Whether the server should answer the next status.
     fn wants_sign_of_life(&self) -> bool {
-        self.database.config.silence.is_some_and(|limit| self.heard.elapsed() >= limit / 2)
+        let patience = self.database.config.silence.map_or(SILENCE, |limit| SILENCE.min(limit / 2));
+        self.heard.elapsed().min(self.last_status.elapsed()) >= patience
+    }
+
+    /// Whether the server keeps much log that it could free, were a newer offset stored.
+    fn holds_log(&self) -> bool {
+        let confirmed = self.confirmed.max(self.database.position.start());
+        self.database.config.flush == FlushMode::Connector && self.received.saturating_sub(confirmed) > MUCH_LOG
     }
 
     /// Tells the server what is durable, when that has changed, when it asked, and from time to time.
@@ -313,7 +328,8 @@ impl<'a> StreamState<'a> {
             self.confirmed = durable;
             self.status_due = true;
         }
-        let ask = self.wants_sign_of_life() && self.last_status.elapsed() >= TICK;
+        control.holds_log.store(self.holds_log(), Ordering::Relaxed);
+        let ask = self.wants_sign_of_life();
         if !self.status_due && !ask && self.last_status.elapsed() < self.status_interval() {
             return Ok(());
         }
