@@ -1,7 +1,8 @@
-//! Named failpoints: the steps at which a crash test kills the process.
+//! What crash tests make the process do, by environment variables that nobody sets otherwise.
 //!
 //! `ROWTIDE_FAILPOINT=name[:n]` makes the process abort (as `kill -9` would) the n-th time it passes the named step.
-//! Without the variable a failpoint costs one relaxed load.
+//! Without the variable a failpoint costs one relaxed load. `ROWTIDE_SHUFFLE_ACKS=seed` lets sinks acknowledge records in an
+//! order that follows from the seed.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +24,36 @@ pub enum Failpoint {
     PositionConfirmed,
 }
 
+/// When a step is passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// before the stream begins
+    Snapshot,
+    /// while the stream is read
+    Stream,
+    /// while the stream is read and a signal asks for rows of tables
+    Incremental,
+}
+
 impl Failpoint {
+    /// All of them, in the order of their declaration: crash tests go through it.
+    pub const ALL: &[Failpoint] = &[
+        Failpoint::SlotCreated,
+        Failpoint::ChunkRead,
+        Failpoint::ChunkEmitted,
+        Failpoint::RecordAcked,
+        Failpoint::OffsetStored,
+        Failpoint::PositionConfirmed,
+    ];
+
+    /// When it is passed.
+    pub fn phases(self) -> &'static [Phase] {
+        match self {
+            Failpoint::SlotCreated | Failpoint::ChunkRead | Failpoint::ChunkEmitted => &[Phase::Snapshot],
+            Failpoint::RecordAcked | Failpoint::OffsetStored | Failpoint::PositionConfirmed => &[Phase::Snapshot, Phase::Stream],
+        }
+    }
+
     /// The name that `ROWTIDE_FAILPOINT` takes.
     pub fn name(self) -> &'static str {
         match self {
@@ -56,5 +86,23 @@ pub fn pass(point: Failpoint) {
         && armed.left.fetch_sub(1, Ordering::Relaxed) == 1
     {
         std::process::abort();
+    }
+}
+
+/// The seed by which sinks shuffle their acknowledgements, if they are to.
+pub fn shuffle_seed() -> Option<u64> {
+    std::env::var("ROWTIDE_SHUFFLE_ACKS").ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_leaves_none_out() {
+        for (index, point) in Failpoint::ALL.iter().enumerate() {
+            assert_eq!(*point as usize, index, "{point:?} stands elsewhere than it is declared");
+        }
+        assert_eq!(Failpoint::ALL.last(), Some(&Failpoint::PositionConfirmed), "the last step is no longer the last");
     }
 }

@@ -3,4 +3,5 @@
 
 pub mod audit;
 pub mod scene;
+pub mod stored;
 pub mod topics;

@@ -1,4 +1,4 @@
-//! Stops, kills and restarts: nothing is lost, and after a clean stop nothing is sent twice.
+//! Stops, kills and restarts: nothing is lost, and after a clean stop nothing is sent twice. Kills at named steps: `crash.rs`.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -65,84 +65,6 @@ fn standalone_goes_on_exactly_where_a_clean_stop_left_off() {
     let home = Home::default();
     let file = home.connector_file(&database.name, &connector(&database));
     stops_cleanly_three_times(&database, || home.standalone("", std::slice::from_ref(&file)), || in_topic(&database));
-}
-
-/// Kills the process at a step, again and again under load, then lets it finish. `early`: the step is one of the
-/// snapshot's; what is deleted between two tries of a snapshot nobody sees, so nothing is.
-fn dies_at(point: &str, counts: &[u32], early: bool) {
-    let database = Database::new(&format!("kill_{}", point.replace('-', "_")));
-    let _topics = Cleanup(database.name.clone());
-    database.sql(audit::SCHEMA);
-    let mut home = Home::default();
-    let file = home.connector_file(&database.name, &connector(&database));
-    if !early {
-        // a snapshot that dies is taken anew, and what happened between the two is in none: these steps are the stream's
-        let rowtide = home.standalone("offset.flush.interval.ms=10", std::slice::from_ref(&file));
-        rowtide.rest.wait_running(&database.name);
-        wait_for_mark(&database, || in_topic(&database));
-        rowtide.stop();
-        database.wait_slot_free();
-    }
-    let load = Load::start(&database, if early { Mix::NoDeletes } else { Mix::All });
-    for count in counts {
-        home.set("ROWTIDE_FAILPOINT", &format!("{point}:{count}"));
-        let mut rowtide = home.begin_standalone("", std::slice::from_ref(&file));
-        let status = rowtide.wait_exit(LONG);
-        assert_eq!(
-            status.code(),
-            None,
-            "it should have been killed at {point}:{count}, and ended with {status}:\n{}",
-            rowtide.log()
-        );
-        // the server sees the end of the process a little later
-        database.wait_slot_free();
-    }
-    home.unset("ROWTIDE_FAILPOINT");
-    let rowtide = home.standalone("", std::slice::from_ref(&file));
-    rowtide.rest.wait_running(&database.name);
-    let load = if early {
-        load.stop();
-        wait_for_mark(&database, || in_topic(&database));
-        Load::start(&database, Mix::All)
-    } else {
-        load
-    };
-    let before = audit::length(&database);
-    wait_until("the load goes on", LONG, || (audit::length(&database) > before + 500).then_some(()));
-    load.stop();
-    wait_for_mark(&database, || in_topic(&database));
-    rowtide.stop();
-    audit::check(&database, &in_topic(&database));
-}
-
-#[test]
-fn nothing_is_lost_when_it_dies_after_making_the_slot() {
-    dies_at("slot-created", &[1], true);
-}
-
-#[test]
-fn nothing_is_lost_when_it_dies_while_reading_the_snapshot() {
-    dies_at("chunk-read", &[1, 4], true);
-}
-
-#[test]
-fn nothing_is_lost_when_it_dies_after_handing_on_the_snapshot() {
-    dies_at("chunk-emitted", &[1, 4], true);
-}
-
-#[test]
-fn nothing_is_lost_when_it_dies_between_an_ack_and_its_offset() {
-    dies_at("record-acked", &[900, 40, 1, 500], false);
-}
-
-#[test]
-fn nothing_is_lost_when_it_dies_between_an_offset_and_its_confirmation() {
-    dies_at("offset-stored", &[4, 1, 3, 2], false);
-}
-
-#[test]
-fn nothing_is_lost_when_it_dies_after_a_confirmation() {
-    dies_at("position-confirmed", &[4, 1, 3, 2], false);
 }
 
 #[test]

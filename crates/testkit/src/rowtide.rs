@@ -119,6 +119,7 @@ impl Home {
             .current_dir(self.path())
             .env_remove("RUST_LOG")
             .env_remove("ROWTIDE_FAILPOINT")
+            .env_remove("ROWTIDE_SHUFFLE_ACKS")
             .env_remove("POSTGRES_PASSWORD");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command

@@ -14,7 +14,7 @@ use tokio::time::{Duration, Instant, interval, sleep, timeout_at};
 use super::encode::{self, Cancel, RawBatch, Rules};
 use super::produce::{Produce, Progress};
 use super::task::{Control, Reporter};
-use super::{SinkContext, TaskMetrics, TaskSetup};
+use super::{SinkContext, TaskMetrics, TaskSetup, shuffle};
 use crate::herder::State;
 use crate::offsets::OffsetEntry;
 
@@ -85,7 +85,7 @@ impl<'a> Attempt<'a> {
         let threads = setup.settings.encode_threads;
         let encoders = (0..threads).map(|_| (setup.encoder)()).collect::<Result<Vec<_>>>()?;
         let context = SinkContext { connector: setup.connector.clone(), task: setup.task, config: setup.config.clone() };
-        let sink = (setup.sink)(context).await?;
+        let sink = shuffle::if_asked((setup.sink)(context).await?);
         let offsets = setup.offsets.load(&setup.connector).await?;
         let mut task = (setup.source)()?;
         let context = rowtide_api::TaskContext {

@@ -10,6 +10,7 @@ mod encode;
 mod plans;
 mod produce;
 mod settings;
+mod shuffle;
 mod task;
 
 use std::collections::BTreeSet;
