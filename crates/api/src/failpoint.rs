@@ -16,6 +16,12 @@ pub enum Failpoint {
     ChunkRead,
     /// rows of a snapshot are handed to the pipeline
     ChunkEmitted,
+    /// a signal was understood, nothing follows from it yet
+    SignalRead,
+    /// the window of a chunk of an incremental snapshot is open, the chunk is not read
+    WindowOpened,
+    /// the stream has come to the end of a window, its rows are not emitted
+    WindowClosed,
     /// a record is durable in the sink, its offset is not stored
     RecordAcked,
     /// an offset is stored, the database is not told
@@ -41,6 +47,9 @@ impl Failpoint {
         Failpoint::SlotCreated,
         Failpoint::ChunkRead,
         Failpoint::ChunkEmitted,
+        Failpoint::SignalRead,
+        Failpoint::WindowOpened,
+        Failpoint::WindowClosed,
         Failpoint::RecordAcked,
         Failpoint::OffsetStored,
         Failpoint::PositionConfirmed,
@@ -49,7 +58,9 @@ impl Failpoint {
     /// When it is passed.
     pub fn phases(self) -> &'static [Phase] {
         match self {
-            Failpoint::SlotCreated | Failpoint::ChunkRead | Failpoint::ChunkEmitted => &[Phase::Snapshot],
+            Failpoint::SlotCreated => &[Phase::Snapshot],
+            Failpoint::ChunkRead | Failpoint::ChunkEmitted => &[Phase::Snapshot, Phase::Incremental],
+            Failpoint::SignalRead | Failpoint::WindowOpened | Failpoint::WindowClosed => &[Phase::Incremental],
             Failpoint::RecordAcked | Failpoint::OffsetStored | Failpoint::PositionConfirmed => &[Phase::Snapshot, Phase::Stream],
         }
     }
@@ -60,6 +71,9 @@ impl Failpoint {
             Failpoint::SlotCreated => "slot-created",
             Failpoint::ChunkRead => "chunk-read",
             Failpoint::ChunkEmitted => "chunk-emitted",
+            Failpoint::SignalRead => "signal-read",
+            Failpoint::WindowOpened => "window-opened",
+            Failpoint::WindowClosed => "window-closed",
             Failpoint::RecordAcked => "record-acked",
             Failpoint::OffsetStored => "offset-stored",
             Failpoint::PositionConfirmed => "position-confirmed",

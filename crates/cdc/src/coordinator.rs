@@ -15,8 +15,9 @@ use tracing::{info, warn};
 
 use crate::change::Change;
 use crate::database::{Control, Database, Opened};
-use crate::dispatcher::Dispatcher;
+use crate::dispatcher::{Aside, Dispatcher};
 use crate::heartbeat::Heartbeat;
+use crate::incremental::{Incremental, Progress};
 use crate::progress::SnapshotEvent;
 use crate::settings::Settings;
 use crate::snapshot_mode::SnapshotPlan;
@@ -58,7 +59,10 @@ impl<D: Database> SourceTask for CdcTask<D> {
         warn_without_heartbeats(&settings, &context.connector);
 
         let heartbeat = Heartbeat::new(settings.heartbeat_interval, heartbeat_topic, server_name);
-        let (dispatcher, batches) = Dispatcher::new(emitter, heartbeat, partition, settings.limits);
+        // a snapshot of everything has nothing to go on with
+        let progress = offset.as_ref().filter(|_| !plan.data).and_then(Progress::read);
+        let aside = Aside::new(&settings, Incremental::restore(progress), None);
+        let (dispatcher, batches) = Dispatcher::new(emitter, heartbeat, partition, settings.limits, aside);
         let (stored, stored_seen) = watch::channel(None);
         let (finish, finish_seen) = watch::channel(false);
         let holds_log = Arc::new(AtomicBool::default());

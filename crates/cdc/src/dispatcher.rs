@@ -3,6 +3,8 @@
 //!
 //! What a record looks like belongs to `envelope`; when a source reads belongs to the source.
 
+mod signals;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,6 +16,8 @@ use crate::envelope::Emitter;
 use crate::heartbeat::Heartbeat;
 use crate::progress::{SnapshotEvent, SnapshotProgress};
 use crate::table_schema::TableSchema;
+
+pub use signals::Aside;
 
 /// Bytes of changes that may wait in the queue when `max.queue.size.in.bytes` is off.
 const DEFAULT_QUEUE_BYTES: usize = 32 << 20;
@@ -53,6 +57,7 @@ pub struct Dispatcher {
     /// position of the last change that was emitted whole
     whole: Option<SourcePosition>,
     progress: SnapshotProgress,
+    aside: Aside,
     now: Duration,
 }
 
@@ -63,14 +68,16 @@ impl Dispatcher {
         heartbeat: Heartbeat,
         partition: Arc<SourcePartition>,
         limits: QueueLimits,
+        aside: Aside,
     ) -> (Self, mpsc::Receiver<Batch>) {
         let (queue, polled) = mpsc::channel(limits.batches);
         let now = Duration::ZERO;
         let progress = SnapshotProgress::default();
         let batch = Batch::default();
         let mut dispatcher =
-            Self { emitter, heartbeat, partition, limits, queue, batch, batch_bytes: 0, whole: None, progress, now };
+            Self { emitter, heartbeat, partition, limits, queue, batch, batch_bytes: 0, whole: None, progress, aside, now };
         dispatcher.read_clock();
+        dispatcher.note_incremental();
         (dispatcher, polled)
     }
 
@@ -91,6 +98,7 @@ impl Dispatcher {
     /// others get the position of the change before, so that a crash between them loses none.
     pub fn dispatch(&mut self, change: Change, bytes: usize) -> Result<()> {
         self.batch_bytes += bytes;
+        self.watch(&change);
         let reached = match &change {
             Change::Commit { position, .. } | Change::Progress { position } => Some(position.clone()),
             _ => None,
@@ -109,12 +117,17 @@ impl Dispatcher {
             self.whole = Some(position.clone());
             self.batch.reached = Some(position);
         }
+        self.send_waiting();
         Ok(())
     }
 
     /// Takes note of what happens to an initial snapshot.
     pub fn snapshot_event(&mut self, event: &SnapshotEvent) -> Result<()> {
         self.progress.take(event);
+        if self.aside.notifier.is_enabled() {
+            let notification = self.aside.notifier.of(event);
+            self.notify(&notification);
+        }
         Ok(())
     }
 
@@ -164,6 +177,6 @@ impl Dispatcher {
     }
 
     fn at(&self, offset: Arc<dyn ToOffset>) -> SourcePosition {
-        SourcePosition { partition: self.partition.clone(), offset: self.emitter.with_transaction(offset) }
+        SourcePosition { partition: self.partition.clone(), offset: self.emitter.with_state(offset) }
     }
 }

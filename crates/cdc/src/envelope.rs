@@ -18,6 +18,7 @@ use crate::adjust::NameAdjuster;
 use crate::change::{Change, Operation, Origin, Row, RowChange};
 use crate::filters::MessageFilter;
 use crate::headers::context_headers;
+use crate::incremental::offset::{InSnapshot, Progress};
 use crate::naming::TopicNaming;
 use crate::table_schema::{KeySchema, TableSchema};
 use crate::transaction::{self, TransactionCounters, TransactionRecords};
@@ -67,6 +68,7 @@ pub struct Emitter {
     messages: MessageShape,
     message_filter: MessageFilter,
     transactions: Option<Transactions>,
+    incremental: Option<Arc<Progress>>,
     new_key: Arc<str>,
     old_key: Arc<str>,
     counts: Counts,
@@ -121,6 +123,7 @@ impl Emitter {
             messages: MessageShape::read(config, kind.name, source, block),
             message_filter: MessageFilter::read(config)?,
             transactions,
+            incremental: None,
             new_key: "__debezium.newkey".into(),
             old_key: "__debezium.oldkey".into(),
             counts: Counts::default(),
@@ -155,12 +158,22 @@ impl Emitter {
         Ok(())
     }
 
-    /// Adds the open transaction's state to a position, when `provide.transaction.metadata` asks for it.
-    pub fn with_transaction(&self, offset: Arc<dyn ToOffset>) -> Arc<dyn ToOffset> {
-        match &self.transactions {
+    /// Adds to a position what offsets hold beside it: the open transaction's state, when `provide.transaction.metadata`
+    /// asks for it, and how far an incremental snapshot is.
+    pub fn with_state(&self, offset: Arc<dyn ToOffset>) -> Arc<dyn ToOffset> {
+        let offset = match &self.transactions {
             Some(transactions) => transactions.counters.wrap(offset),
             None => offset,
+        };
+        match &self.incremental {
+            Some(progress) => Arc::new(InSnapshot { offset, progress: progress.clone() }),
+            None => offset,
         }
+    }
+
+    /// How far an incremental snapshot is from now on; none: there is none.
+    pub fn set_incremental(&mut self, progress: Option<Progress>) {
+        self.incremental = progress.map(Arc::new);
     }
 
     /// Counts a change of a resumed transaction that was emitted before the restart.
@@ -382,7 +395,7 @@ impl Emitter {
     }
 
     fn at(&self, offset: Arc<dyn ToOffset>) -> SourcePosition {
-        SourcePosition { partition: self.partition.clone(), offset: self.with_transaction(offset) }
+        SourcePosition { partition: self.partition.clone(), offset: self.with_state(offset) }
     }
 }
 

@@ -115,6 +115,11 @@ impl TableFilters {
         listed && !matches_any(&self.signals, &name)
     }
 
+    /// Whether signals come through a table.
+    pub fn is_signal_table(&self, table: &TableId) -> bool {
+        matches_any(&self.signals, &table.to_string())
+    }
+
     /// The captured ones of all tables: in the order of the patterns of `table.include.list`, by name within one; a
     /// signal table that is not listed comes last.
     pub fn captured_in_order(&self, all: &[TableId]) -> Vec<TableId> {

@@ -1,7 +1,7 @@
 //! What all databases share: from a `Change` to Connect's source records, and how a connector lives.
 //!
 //! Belongs here: the relational model, filters, topic naming, column options, envelopes, transaction metadata,
-//! heartbeats, snapshot modes and progress, the coordinator that makes a connector of any [`database::Database`].
+//! heartbeats, signals, notifications, snapshot modes and progress, incremental snapshots, the coordinator that makes a connector of any [`database::Database`].
 //! Does not: anything that one database alone has (slots, binlogs), and what happens to a record after it was made.
 
 pub mod adjust;
@@ -14,12 +14,15 @@ pub mod envelope;
 pub mod filters;
 pub mod headers;
 pub mod heartbeat;
+pub mod incremental;
 pub mod java_order;
 pub mod naming;
+pub mod notification;
 pub mod options;
 pub mod progress;
 pub mod settings;
 pub mod shape;
+pub mod signal;
 pub mod snapshot_mode;
 pub mod table;
 pub mod table_schema;

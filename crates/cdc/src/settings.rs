@@ -7,6 +7,8 @@ use rowtide_api::Result;
 use rowtide_api::config::Config;
 
 use crate::dispatcher::QueueLimits;
+use crate::notification::Notifier;
+use crate::signal::SignalTable;
 use crate::snapshot_mode::{Choices, SnapshotMode};
 
 /// Settings of the coordinator.
@@ -22,6 +24,10 @@ pub struct Settings {
     pub heartbeat_interval: Duration,
     /// bounds of the queue
     pub limits: QueueLimits,
+    /// the signal table
+    pub signal_table: SignalTable,
+    /// channels of notifications
+    pub notifier: Notifier,
 }
 
 impl Settings {
@@ -43,6 +49,8 @@ impl Settings {
                 config.size("max.queue.size")?,
                 config.size("max.queue.size.in.bytes")?,
             ),
+            signal_table: SignalTable::read(config),
+            notifier: Notifier::read(config),
         })
     }
 }

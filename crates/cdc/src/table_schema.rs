@@ -47,3 +47,11 @@ pub struct TableSchema {
     /// masks, hashes and truncations: (place in the layout, what to do), only for fields of the row
     pub mappers: Vec<(usize, ColumnMapper)>,
 }
+
+impl TableSchema {
+    /// Where the values of a column stand in a row; none: rows do not have it.
+    pub fn place_of(&self, column: &str) -> Option<usize> {
+        let index = self.table.column(column)?;
+        self.layout.iter().position(|have| *have == index)
+    }
+}

@@ -122,6 +122,10 @@ fn schema_json(schema: &Schema, field: Option<&str>) -> Json {
         Kind::Array(items) => {
             out.insert("items".into(), schema_json(items, None));
         }
+        Kind::Map(keys, values) => {
+            out.insert("keys".into(), schema_json(keys, None));
+            out.insert("values".into(), schema_json(values, None));
+        }
         Kind::Struct(fields) => {
             let fields = fields.iter().map(|field| schema_json(&field.schema, Some(&field.name)));
             out.insert("fields".into(), fields.collect());

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rowtide_api::config::Config;
 use rowtide_api::{Error, Result};
+use rowtide_cdc::TableId;
 
 use crate::client::{ConnectOptions, SslMode, SslOptions};
 
@@ -106,6 +107,13 @@ pub struct PostgresConfig {
     pub heartbeat_query: Option<String>,
     /// `rowtide.accept.system.identifier`: a server that may take the place of the one in the offset
     pub accepted_system: Option<u64>,
+    /// `signal.data.collection`, where incremental snapshots may mark their windows in it; none: they do without marks, as
+    /// `read.only` demands
+    pub signal_table: Option<TableId>,
+    /// `incremental.snapshot.watermarking.strategy=insert_delete`
+    pub mark_deletes: bool,
+    /// `incremental.snapshot.chunk.size`
+    pub chunk_size: usize,
     /// `guardrail.collections.max` and whether exceeding it stops the connector; 0: off
     pub guardrail: (usize, bool),
 }
@@ -149,12 +157,21 @@ impl PostgresConfig {
             },
             heartbeat_query: config.opt("heartbeat.action.query").filter(|sql| !sql.is_empty()).map(str::to_owned),
             accepted_system: accepted_system(config)?,
+            signal_table: signal_table(config),
+            mark_deletes: config.text("incremental.snapshot.watermarking.strategy")?.eq_ignore_ascii_case("insert_delete"),
+            chunk_size: config.size("incremental.snapshot.chunk.size")?.max(1),
             guardrail: (
                 config.size("guardrail.collections.max")?,
                 config.text("guardrail.collections.limit.action")?.eq_ignore_ascii_case("fail"),
             ),
         })
     }
+}
+
+fn signal_table(config: &Config<'_>) -> Option<TableId> {
+    let name = config.opt("signal.data.collection").map(str::trim).filter(|_| !config.flag("read.only"))?;
+    let (schema, table) = name.split_once('.')?;
+    Some(TableId::in_schema(schema, table))
 }
 
 /// Debezium's default is a plug-in that stock servers do not have; where nothing is said, pgoutput is meant.

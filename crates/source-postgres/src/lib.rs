@@ -18,6 +18,7 @@ mod config;
 mod database;
 mod defaults;
 mod errors;
+mod incremental;
 mod locator;
 mod position;
 mod publication;

@@ -482,7 +482,7 @@ mod tests {
     #[test]
     fn what_is_not_offered_yet_is_warned_of_when_the_user_sets_it() {
         let props: Props = [
-            ("signal.data.collection", "s.signals"),
+            ("signal.kafka.topic", "signals"),
             ("snapshot.max.threads", "4"),
             ("read.only", "false"),
             ("snapshot.select.statement.overrides", "s.t"),

@@ -21,6 +21,7 @@ pub enum SnapshotMarker {
     LastInDataCollection,
     Last,
     False,
+    Incremental,
 }
 
 impl SnapshotMarker {
@@ -32,6 +33,7 @@ impl SnapshotMarker {
             SnapshotMarker::True => "true",
             SnapshotMarker::LastInDataCollection => "last_in_data_collection",
             SnapshotMarker::Last => "last",
+            SnapshotMarker::Incremental => "incremental",
             SnapshotMarker::False => return Value::Null,
         }))
     }
@@ -87,6 +89,8 @@ impl SourceBlock {
     ) -> Struct {
         let micros = position.micros.unwrap_or(0);
         let optional = |number: Option<i64>| number.map_or(Value::Null, Value::Int64);
+        // a row that was read beside the stream has no place in the log
+        let placed = |number: Option<i64>| optional(number.filter(|_| marker != SnapshotMarker::Incremental));
         let values = vec![
             Value::String(ByteString::from_static(VERSION)),
             Value::String(ByteString::from_static("postgresql")),
@@ -99,9 +103,9 @@ impl SourceBlock {
             Value::Int64(micros.saturating_mul(1000)),
             Value::String(table.schema.clone()),
             Value::String(table.table.clone()),
-            optional(position.xid),
-            Value::Int64(position.lsn as i64),
-            optional(position.xmin),
+            placed(position.xid),
+            placed(Some(position.lsn as i64)),
+            placed(position.xmin),
             origin.map_or(Value::Null, |origin| Value::String(origin.name.clone())),
             optional(origin.map(|origin| origin.lsn as i64)),
         ];

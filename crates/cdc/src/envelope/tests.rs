@@ -258,7 +258,7 @@ fn transactions_are_counted_and_kept_in_offsets_while_open() {
     let end = fixture.emit(Change::Commit { id: "7:103".into(), timestamp: 5, position: here() });
     assert_eq!(end[0]["value"]["payload"]["event_count"], 2);
     assert_eq!(end[0]["key"]["payload"]["id"], "7:103");
-    assert!(fixture.emitter.with_transaction(here()).to_offset().is_empty());
+    assert!(fixture.emitter.with_state(here()).to_offset().is_empty());
 }
 
 #[test]

@@ -22,6 +22,8 @@ impl StreamState<'_> {
     pub(super) fn begin(&mut self, wal_start: u64, begin: &Begin, out: &mut Dispatcher) -> Result<()> {
         let xid = i64::from(begin.xid);
         self.locator.begin(begin.final_lsn, xid);
+        let unseen = self.chunks.begin(begin.xid, begin.final_lsn);
+        out.incremental().transaction(unseen);
         let resumed = !self.locator.is_passed();
         self.transaction = Some(Transaction { commit: begin.final_lsn, events: 0, origin: None });
         let position = &mut self.position;
@@ -39,6 +41,7 @@ impl StreamState<'_> {
     pub(super) fn commit(&mut self, wal_start: u64, out: &mut Dispatcher) -> Result<()> {
         self.settle(out)?;
         self.locator.commit();
+        self.chunks.reached = self.chunks.reached.max(wal_start);
         let Some(transaction) = self.transaction.take() else {
             return Err(Error::fatal("pgoutput sent a COMMIT outside of a transaction"));
         };

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use rowtide_api::{Error, Result, ToOffset};
 use rowtide_cdc::database::Control;
+use rowtide_cdc::incremental::drive;
 use rowtide_cdc::{Change, Dispatcher};
 use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
 use tracing::{info, warn};
@@ -20,6 +21,7 @@ use crate::config::FlushMode;
 use crate::database::Postgres;
 use crate::decode::{self, Message};
 use crate::errors::explain;
+use crate::incremental::{Chunks, Reader};
 use crate::locator::Locator;
 use crate::position::{Position, lsn_text};
 use crate::relation::Captured;
@@ -59,6 +61,7 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
                 out.read_clock();
                 for message in messages.drain(..) {
                     state.take(message, out).await?;
+                    beside(&mut state, &mut stream, out).await?;
                     if out.is_full() {
                         hand_over(&mut state, &mut stream, out, &mut control).await?;
                     }
@@ -72,8 +75,12 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
                 out.read_clock();
                 state.check_silence()?;
             }
+            signal = out.next_signal() => out.signal(signal),
+            () = std::future::ready(()), if state.chunks.is_window_over() => {}
             () = asked.finished(), if !state.in_transaction() => break,
         }
+        beside(&mut state, &mut stream, out).await?;
+        state.look_at_streamed().await?;
         state.beat(out).await?;
         hand_over(&mut state, &mut stream, out, &mut control).await?;
         if *control.finish.borrow() && !state.in_transaction() {
@@ -138,6 +145,37 @@ async fn hand_over(
     }
 }
 
+/// Does what an incremental snapshot asks for at this place of the stream. However long a chunk takes, the server hears
+/// from us.
+async fn beside(state: &mut StreamState<'_>, stream: &mut ReplicationStream, out: &mut Dispatcher) -> Result<()> {
+    if state.chunks.is_window_over() {
+        state.chunks.end = None;
+        out.incremental().end_window();
+    }
+    if !out.incremental().has_steps() {
+        return Ok(());
+    }
+    let (received, confirmed, every) =
+        (state.received.max(state.confirmed), state.confirmed, state.status_interval().min(UNASKED));
+    let mut reader = Reader { database: state.database, chunks: &mut state.chunks, position: &state.position };
+    let begun = Instant::now();
+    let mut work = Box::pin(drive(&mut reader, out));
+    let done = loop {
+        tokio::select! {
+            biased;
+            done = &mut work => break done,
+            () = tokio::time::sleep(every) => {
+                let sent = stream.send_status(received, confirmed, confirmed, false).await;
+                sent.map_err(|error| explain("confirming to the server", error))?;
+            }
+        }
+    };
+    drop(work);
+    // nobody listened meanwhile
+    state.heard += begun.elapsed();
+    done
+}
+
 /// A transaction under way.
 struct Transaction {
     /// LSN of its commit record
@@ -170,6 +208,8 @@ struct StreamState<'a> {
     xmin_read: Option<Instant>,
     query: Option<ActionQuery>,
     filtered: u64,
+    /// for incremental snapshots
+    chunks: Chunks,
 }
 
 impl<'a> StreamState<'a> {
@@ -193,6 +233,7 @@ impl<'a> StreamState<'a> {
             xmin_read: None,
             query,
             filtered: 0,
+            chunks: Chunks::new(start),
             position,
             database,
         }
@@ -231,6 +272,9 @@ impl<'a> StreamState<'a> {
     /// Log up to `wal_end` held nothing for us: once all that was sent is durable, the slot may move on to there.
     fn idle(&mut self, wal_end: u64, out: &mut Dispatcher) -> Result<()> {
         self.received = self.received.max(wal_end);
+        if !self.in_transaction() {
+            self.chunks.reached = self.chunks.reached.max(wal_end);
+        }
         let known = self.position.confirmable().unwrap_or(0).max(self.position.start());
         if self.in_transaction() || self.database.config.flush == FlushMode::Manual || wal_end <= known {
             return Ok(());
@@ -281,6 +325,15 @@ impl<'a> StreamState<'a> {
             Some(query) => query.beat(due).await,
             None => Ok(()),
         }
+    }
+
+    /// Forgets streamed transactions that every session sees by now, from time to time.
+    async fn look_at_streamed(&mut self) -> Result<()> {
+        if self.chunks.streamed.wants_look() {
+            let database = &mut *self.database;
+            self.chunks.look(&mut database.sql).await?;
+        }
+        Ok(())
     }
 
     async fn refresh_xmin(&mut self) -> Result<()> {

@@ -1,0 +1,160 @@
+//! The dispatcher's part in signals, incremental snapshots and notifications: all of them have a place in the stream.
+
+use std::fmt::Write;
+
+use rowtide_api::failpoint::{Failpoint, pass};
+use rowtide_api::{OffsetMap, OffsetValue};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use super::Dispatcher;
+use crate::change::Change;
+use crate::incremental::Incremental;
+use crate::notification::{Notification, Notifier};
+use crate::settings::Settings;
+use crate::signal::{Action, Signal, SignalTable};
+
+/// What goes on beside the stream.
+#[derive(Debug)]
+pub struct Aside {
+    table: SignalTable,
+    pub(super) notifier: Notifier,
+    incremental: Incremental,
+    /// signals that come by other ways than the signal table
+    channel: Option<mpsc::Receiver<Signal>>,
+    /// told before there was a position for their records
+    waiting: Vec<Notification>,
+}
+
+impl Aside {
+    /// With the channels of the settings, and an incremental snapshot to go on with.
+    pub fn new(settings: &Settings, incremental: Incremental, channel: Option<mpsc::Receiver<Signal>>) -> Self {
+        let (table, notifier) = (settings.signal_table.clone(), settings.notifier.clone());
+        Self { table, notifier, incremental, channel, waiting: Vec::new() }
+    }
+}
+
+impl Dispatcher {
+    /// The incremental snapshot. Who changes it calls [`Dispatcher::note_incremental`].
+    pub fn incremental(&mut self) -> &mut Incremental {
+        &mut self.aside.incremental
+    }
+
+    /// From here on, offsets hold the incremental snapshot as it is now.
+    pub fn note_incremental(&mut self) {
+        self.emitter.set_incremental(self.aside.incremental.progress());
+    }
+
+    /// The next signal that comes by another way than the signal table. Cancelling loses none.
+    pub async fn next_signal(&mut self) -> Signal {
+        if let Some(channel) = &mut self.aside.channel {
+            if let Some(signal) = channel.recv().await {
+                return signal;
+            }
+            self.aside.channel = None;
+        }
+        std::future::pending().await
+    }
+
+    /// Takes a signal. What it asks for is done in the stream, by [`crate::incremental::drive`].
+    pub fn signal(&mut self, signal: Signal) {
+        let position = self.whole.as_ref().map_or_else(OffsetMap::default, |whole| whole.offset.to_offset());
+        self.act(&signal, &position);
+    }
+
+    /// Looks for what a change means beside being one: a signal, or news of a row that a chunk holds.
+    pub(super) fn watch(&mut self, change: &Change) {
+        match change {
+            Change::Row(row) => {
+                if self.aside.incremental.holds_rows() {
+                    self.aside.incremental.changed(row);
+                }
+                if let Some(signal) = self.aside.table.signal(row) {
+                    self.act(&signal, &row.origin.position.to_offset());
+                }
+            }
+            Change::Truncate { table, .. } if self.aside.incremental.holds_rows() => self.aside.incremental.truncated(table),
+            _ => {}
+        }
+    }
+
+    fn act(&mut self, signal: &Signal, position: &OffsetMap) {
+        let action = match signal.action() {
+            Ok(action) => action,
+            // the sender's mistake is no reason to stop the stream
+            Err(refused) => return warn!("{refused}"),
+        };
+        pass(Failpoint::SignalRead);
+        let incremental = &mut self.aside.incremental;
+        match action {
+            Action::Log(message) => info!("{}", message.replace("{}", &logged(position))),
+            Action::Execute(execute) => {
+                info!("Requested 'INCREMENTAL' snapshot of data collections '{:?}' (signal '{}')", execute.names(), signal.id);
+                incremental.add(&signal.id, execute);
+            }
+            Action::Block(_) => warn!("Signal '{}' is ignored: blocking snapshots are not offered yet", signal.id),
+            Action::Stop(tables) => {
+                info!("Requested stop of snapshot 'INCREMENTAL' (signal '{}')", signal.id);
+                incremental.stop(tables);
+            }
+            Action::Pause if incremental.pause() => self.tell("Pausing incremental snapshot", "PAUSED"),
+            Action::Resume if incremental.resume() => self.tell("Resuming incremental snapshot", "RESUMED"),
+            Action::Pause | Action::Resume => info!("Signal '{}' has no effect: there is no snapshot to do it to", signal.id),
+            Action::SchemaChanges => info!("Signal '{}' has no effect: the database tells the shape of its tables", signal.id),
+            Action::OpenWindow => incremental.open_window(&signal.id),
+            Action::CloseWindow => incremental.close_window(&signal.id),
+        }
+        self.note_incremental();
+    }
+
+    fn tell(&mut self, log: &str, kind: &'static str) {
+        info!("{log}");
+        let notification = self.aside.incremental.notify(kind);
+        self.notify(&notification);
+    }
+
+    /// Notifies, at the place of the last change.
+    pub fn notify(&mut self, notification: &Notification) {
+        self.aside.notifier.log(notification, self.now);
+        match self.whole.clone() {
+            Some(position) => {
+                let record = self.aside.notifier.record(notification, self.now, position);
+                if let Some(record) = record {
+                    self.batch.records.push(record);
+                    self.batch.reached = None;
+                }
+            }
+            None => self.aside.waiting.push(notification.clone()),
+        }
+    }
+
+    /// Sends the notifications that waited for a position.
+    pub(super) fn send_waiting(&mut self) {
+        if self.aside.waiting.is_empty() {
+            return;
+        }
+        let Some(position) = &self.whole else { return };
+        let (notifier, now) = (&self.aside.notifier, self.now);
+        let records = self.aside.waiting.iter().filter_map(|waiting| notifier.record(waiting, now, position.clone()));
+        self.batch.records.extend(records);
+        self.batch.reached = None;
+        self.aside.waiting.clear();
+    }
+}
+
+/// An offset as Java shows a map.
+fn logged(offset: &OffsetMap) -> String {
+    let mut text = String::from("{");
+    for (index, (name, value)) in offset.0.iter().enumerate() {
+        let value = match value {
+            OffsetValue::Null => "null".to_owned(),
+            OffsetValue::Boolean(truth) => truth.to_string(),
+            OffsetValue::Int(number) => number.to_string(),
+            OffsetValue::Float(number) => number.to_string(),
+            OffsetValue::String(text) => text.to_string(),
+        };
+        // writing to a string cannot fail
+        let _ = write!(text, "{}{name}={value}", if index > 0 { ", " } else { "" });
+    }
+    text + "}"
+}
