@@ -237,10 +237,12 @@ impl ConfigDef {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// Checks every listed option, in order. A deprecated alias ([`Validator::Alias`]) is listed but has no value.
+    /// Checks every option, in order; of one that is not listed only an error is answered. A deprecated alias
+    /// ([`Validator::Alias`]) is listed but has no value.
     pub fn validate(&self, props: &Props) -> Vec<ConfigValue> {
-        let answered = |key: &&ConfigKey| key.listed && !matches!(key.validator, Validator::Alias);
-        self.keys.iter().filter(answered).map(|key| key.validate(props)).collect()
+        let keys = self.keys.iter().filter(|key| !matches!(key.validator, Validator::Alias));
+        let checked = keys.map(|key| (key.listed, key.validate(props)));
+        checked.filter(|(listed, value)| *listed || !value.errors.is_empty()).map(|(_, value)| value).collect()
     }
 
     /// One sentence for each name in `props` that no declaration here, no prefix and none of `known` covers.

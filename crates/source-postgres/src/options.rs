@@ -466,6 +466,10 @@ mod tests {
                 "The 'converters' value is invalid: custom converters are Java classes, which cannot be loaded; remove the option \
                  (single message transforms change values after the event is made)",
             ),
+            (
+                vec![("queue.provider.type", "jdbc")], // not listed, checked all the same
+                "The 'queue.provider.type' value is invalid: only 'memory' is offered: records wait in a bounded queue in memory",
+            ),
         ] {
             assert_eq!(errors(&entries), [expected], "{entries:?}");
         }

@@ -256,6 +256,22 @@ fn an_offset_that_a_crash_of_rowtide_left_amid_rows_that_share_an_lsn_loses_none
 }
 
 #[test]
+fn right_after_a_snapshot_each_side_goes_on_from_the_offset_of_the_other() {
+    for java_first in [true, false] {
+        let pair = Pair::new("takeover_snapshot", COPIED, &[("table.include.list", "public.copied")]);
+        let first = if java_first { &pair.java } else { &pair.rowtide.rest };
+        first.resume(&pair.database.name);
+        pair.database.wait_streaming();
+        wait_until("the snapshot is there", LONG, || (!pair.read("copied").is_empty()).then_some(()));
+        let offsets = if java_first { pair.to_rowtide() } else { pair.to_java() };
+        assert!(offsets["offsets"][0]["offset"].get("lsn_proc").is_none(), "nothing was streamed yet: {offsets}");
+        pair.database.sql("INSERT INTO copied VALUES (1, 'after')");
+        wait_until("what follows arrives", LONG, || (pair.read("copied").len() > 1).then_some(()));
+        assert_eq!(counts(&pair.read("copied")), BTreeMap::from([(0, 1), (1, 1)]), "java first: {java_first}");
+    }
+}
+
+#[test]
 fn an_offset_without_a_place_in_the_log_is_refused_with_what_it_should_hold() {
     let pair = Pair::new("takeover_bad", COPIED, &[("table.include.list", "public.copied")]);
     let name = &pair.database.name;

@@ -46,9 +46,11 @@ pub fn unknown(source: &dyn SourceConnector, config: &Props) -> Vec<String> {
 
 async fn own(source: &dyn SourceConnector, config: &Props, out: &mut Validation) {
     let mut values = source.validate(config).await;
-    for key in source.config_def().keys.iter().filter(|key| key.listed) {
+    for key in &source.config_def().keys {
         let value = values.iter().position(|value| value.name == key.name).map(|index| values.swap_remove(index));
-        out.push((key_info(key), value));
+        if key.listed || value.is_some() {
+            out.push((key_info(key), value));
+        }
     }
 }
 
