@@ -1,5 +1,7 @@
 //! What a source is to the runtime: a connector that validates and plans, and tasks that are polled.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 
 use crate::{ConfigDef, ConfigValue, OffsetMap, PluginInfo, Props, Result, SourcePosition, SourceRecord};
@@ -24,6 +26,8 @@ pub struct TaskContext {
     pub config: Props,
     /// every offset stored for the connector: partition map and offset map
     pub offsets: Vec<(OffsetMap, OffsetMap)>,
+    /// where it may put files that nobody needs once it has ended
+    pub scratch: PathBuf,
 }
 
 /// What one poll brought.

@@ -123,15 +123,16 @@ async fn herder(
     let worker = worker.clone();
     Ok(StandaloneHerder::new(match home {
         Home::DataDirectory { path, sink } => {
-            let store = EmbeddedStore::open(path)?;
-            Parts { worker, worker_id, server, plugins, offsets: Arc::new(store.clone()), configs: Some(store), sink }
+            let store = EmbeddedStore::open(path.clone())?;
+            let offsets = Arc::new(store.clone());
+            Parts { worker, worker_id, server, plugins, offsets, configs: Some(store), sink, scratch: path }
         }
         Home::Kafka => {
             let file = worker.get("offset.storage.file.filename").unwrap_or_default();
             let offsets = Arc::new(FileOffsetStore::open(file)?);
             server.kafka_cluster_id = kafka_sink::cluster_id(&worker).await?;
             let sink = kafka_sink::factory(&worker);
-            Parts { worker, worker_id, server, plugins, offsets, configs: None, sink }
+            Parts { worker, worker_id, server, plugins, offsets, configs: None, sink, scratch: std::env::temp_dir() }
         }
     }))
 }

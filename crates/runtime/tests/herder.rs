@@ -35,6 +35,7 @@ fn herder(log: &Arc<Log>, written: &Arc<Written>, folder: &std::path::Path, more
         offsets: Arc::new(store.clone()),
         configs: Some(store),
         sink: RandomAckSink::factory(written.clone(), 5),
+        scratch: std::env::temp_dir(),
     })
 }
 

@@ -56,6 +56,7 @@ impl Worker {
             sink: kafka_sink::factory(&worker),
             offsets: Arc::new(FileOffsetStore::open(&offsets).unwrap()),
             configs: None,
+            scratch: std::env::temp_dir(),
             worker_id: "127.0.0.1:8083".to_owned(),
             server: ServerInfo { version: "4.3.1".to_owned(), commit: "c".to_owned(), kafka_cluster_id },
             plugins: plugins(log),

@@ -72,6 +72,7 @@ impl Bench {
         settings.encode_threads = self.threads;
         let setup = TaskSetup {
             connector: "c".to_owned(),
+            scratch: std::env::temp_dir(),
             task: 0,
             config: self.config.clone(),
             source: Arc::new(move || Ok(TestConnector(log.clone()).new_task())),

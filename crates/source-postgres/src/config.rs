@@ -50,6 +50,17 @@ pub enum Isolation {
     ReadUncommitted,
 }
 
+/// `rowtide.streaming.*`: how transactions that have not ended are kept.
+#[derive(Clone, Debug)]
+pub struct Streaming {
+    /// `rowtide.streaming.memory.bytes`
+    pub memory: usize,
+    /// `rowtide.streaming.spill.bytes.max`
+    pub disk: u64,
+    /// `rowtide.streaming.spill.directory`; none: the worker's place for such files
+    pub directory: Option<PathBuf>,
+}
+
 /// Everything that is PostgreSQL's own.
 #[derive(Clone, Debug)]
 pub struct PostgresConfig {
@@ -114,6 +125,8 @@ pub struct PostgresConfig {
     pub mark_deletes: bool,
     /// `incremental.snapshot.chunk.size`
     pub chunk_size: usize,
+    /// `rowtide.streaming.transactions`: the server sends transactions before they end
+    pub streaming: Option<Streaming>,
     /// `guardrail.collections.max` and whether exceeding it stops the connector; 0: off
     pub guardrail: (usize, bool),
 }
@@ -160,6 +173,7 @@ impl PostgresConfig {
             signal_table: signal_table(config),
             mark_deletes: config.text("incremental.snapshot.watermarking.strategy")?.eq_ignore_ascii_case("insert_delete"),
             chunk_size: config.size("incremental.snapshot.chunk.size")?.max(1),
+            streaming: if config.flag("rowtide.streaming.transactions") { Some(streaming(config)?) } else { None },
             guardrail: (
                 config.size("guardrail.collections.max")?,
                 config.text("guardrail.collections.limit.action")?.eq_ignore_ascii_case("fail"),
@@ -270,6 +284,15 @@ fn accepted_system(config: &Config<'_>) -> Result<Option<u64>> {
             .map_err(|_| Error::configuration(format!("'{name}' is '{text}', which is no system identifier (a whole number)")))
     };
     config.opt(name).map(parse).transpose()
+}
+
+fn streaming(config: &Config<'_>) -> Result<Streaming> {
+    let directory = config.opt("rowtide.streaming.spill.directory").filter(|path| !path.is_empty());
+    Ok(Streaming {
+        memory: config.size("rowtide.streaming.memory.bytes")?,
+        disk: config.size("rowtide.streaming.spill.bytes.max")? as u64,
+        directory: directory.map(PathBuf::from),
+    })
 }
 
 /// The operations that are published: those not skipped.

@@ -3,6 +3,7 @@
 //! The snapshot is `snapshot`'s, the stream `stream`'s.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -24,6 +25,7 @@ use crate::options::postgres_config_def;
 use crate::position::{Position, lsn_text, parse_lsn};
 use crate::slot::SlotState;
 use crate::source_block::SourceBlock;
+use crate::stream::SpillLimits;
 use crate::types::{PgTypes, TypeOptions, TypeRegistry};
 use crate::{catalog, publication, session, slot};
 
@@ -55,6 +57,8 @@ pub struct Postgres {
     pub(crate) created: Option<CreatedSlot>,
     slot: Option<SlotState>,
     system: u64,
+    /// where files go that nobody needs after us
+    scratch: PathBuf,
 }
 
 #[async_trait]
@@ -97,6 +101,7 @@ impl Database for Postgres {
                 created: None,
                 slot: None,
                 system,
+                scratch: context.scratch.clone(),
             },
         })
     }
@@ -159,6 +164,13 @@ impl Database for Postgres {
 }
 
 impl Postgres {
+    /// How transactions that have not ended are kept, if the server is to send them.
+    pub(crate) fn spill_limits(&self) -> Option<SpillLimits> {
+        let streaming = self.config.streaming.as_ref()?;
+        let directory = streaming.directory.clone().unwrap_or_else(|| self.scratch.clone());
+        Some(SpillLimits { memory: streaming.memory, disk: streaming.disk, directory })
+    }
+
     /// Captured tables in the order in which a snapshot reads them.
     pub(crate) async fn captured_tables(&mut self) -> Result<Vec<TableId>> {
         let all = catalog::table_ids(&mut self.sql).await?;

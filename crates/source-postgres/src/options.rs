@@ -253,6 +253,27 @@ const HONOURED: &[ConfigKey] = &[
         .rules(&[NonNegativeLong])
         .doc("How long the server may be silent on the replication stream although it is asked for a sign of life; then the connection is opened anew. 0 = for ever.")
         .unlisted(),
+    boolean("rowtide.streaming.transactions", Low, "Receive transactions in progress")
+        .default_value("false")
+        .rules(&[Boolean])
+        .doc(
+            "Receive large transactions while they run (PostgreSQL 14 and later) and keep them here until they commit: the first record comes \
+             sooner after COMMIT, and the server has no need to spill them. The records are the same, but for origin_lsn, which the server then does not send.",
+        )
+        .unlisted(),
+    long("rowtide.streaming.memory.bytes", Low, "Memory for transactions in progress")
+        .default_value("16777216")
+        .rules(&[NonNegativeLong])
+        .doc("Bytes of such transactions that are kept in memory; what exceeds them goes to files.")
+        .unlisted(),
+    long("rowtide.streaming.spill.bytes.max", Low, "Disk for transactions in progress")
+        .default_value("10737418240")
+        .rules(&[NonNegativeLong])
+        .doc("Bytes of such transactions that files may hold; more than that stops the task. The server sends them again, so that nothing is lost.")
+        .unlisted(),
+    string("rowtide.streaming.spill.directory", Low, "Directory for transactions in progress")
+        .doc("Where these files are; by default the data directory of rowtide run, and the system's temporary directory elsewhere. They have no names and vanish with the process.")
+        .unlisted(),
 ];
 
 fn slot_name(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {

@@ -30,19 +30,23 @@ struct Large {
     database: Database,
     home: Home,
     sink: Sink,
+    /// whether the server sends the transaction before its commit
+    streaming: bool,
     _topics: Cleanup,
 }
 
 impl Large {
-    fn new(name: &str, sink: Sink) -> Self {
+    fn new(name: &str, sink: Sink, streaming: bool) -> Self {
         let database = Database::new(name);
+        database.sql(&format!("ALTER DATABASE {} SET logical_decoding_work_mem = '4MB'", database.name));
         database.sql("CREATE TABLE items (id int PRIMARY KEY, name text, amount numeric(10,2), at timestamptz)");
         let topics = Cleanup(database.name.clone());
-        Self { database, home: Home::default(), sink, _topics: topics }
+        Self { database, home: Home::default(), sink, streaming, _topics: topics }
     }
 
     fn start(&self) -> Rowtide {
-        let options = [("table.include.list", "public.items"), ("publication.autocreate.mode", "filtered")];
+        let streaming = ("rowtide.streaming.transactions", if self.streaming { "true" } else { "false" });
+        let options = [("table.include.list", "public.items"), ("publication.autocreate.mode", "filtered"), streaming];
         let file = self.home.connector_file(&self.database.name, &self.database.connector(&options));
         let rowtide = match self.sink {
             Sink::Kafka => self.home.standalone("", &[file]),
@@ -78,26 +82,21 @@ impl Large {
     fn ids(&self) -> Vec<u64> {
         let mut ids = Vec::new();
         match self.sink {
-            Sink::Kafka => topics::each(&format!("{}.public.items", self.database.name), |key, _| ids.extend(key.and_then(id))),
+            Sink::Kafka => {
+                topics::each(&format!("{}.public.items", self.database.name), |key, _| ids.extend(key.and_then(topics::id)))
+            }
             Sink::File => {
                 let path = self.home.path().join(format!("changes/{}.ndjson", self.database.name));
                 let file = std::fs::File::open(path).expect("the file of changes");
-                ids.extend(BufReader::new(file).split(b'\n').filter_map(|line| id(&line.expect("a line"))));
+                ids.extend(BufReader::new(file).split(b'\n').filter_map(|line| topics::id(&line.expect("a line"))));
             }
         }
         ids
     }
 }
 
-/// The number after the first `"id":`, which is the key's.
-fn id(json: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(json).ok()?;
-    let number = text.split_once("\"id\":")?.1;
-    number[..number.find(|letter: char| !letter.is_ascii_digit())?].parse().ok()
-}
-
-fn passes_in_bounded_memory(name: &str, sink: Sink) {
-    let (large, rows) = (Large::new(name, sink), rows());
+fn passes_in_bounded_memory(name: &str, sink: Sink, streaming: bool) {
+    let (large, rows) = (Large::new(name, sink, streaming), rows());
     let rowtide = large.start();
     let (idle, _) = rowtide.memory();
     large.commit(rows);
@@ -117,8 +116,8 @@ fn passes_in_bounded_memory(name: &str, sink: Sink) {
 }
 
 /// Killed in the middle; the next start goes on after the stored place.
-fn goes_on_inside(name: &str, sink: Sink) {
-    let (large, rows) = (Large::new(name, sink), rows());
+fn goes_on_inside(name: &str, sink: Sink, streaming: bool) {
+    let (large, rows) = (Large::new(name, sink, streaming), rows());
     let rowtide = large.start();
     large.commit(rows);
     let stored = wait_until("half of it is stored", LONG, || Some(large.stored(&rowtide)).filter(|events| *events > rows / 2));
@@ -140,20 +139,30 @@ fn goes_on_inside(name: &str, sink: Sink) {
 
 #[test]
 fn a_transaction_of_any_size_passes_in_bounded_memory_into_files() {
-    passes_in_bounded_memory("large_file", Sink::File);
+    passes_in_bounded_memory("large_file", Sink::File, false);
 }
 
 #[test]
 fn a_transaction_of_any_size_passes_in_bounded_memory_into_kafka() {
-    passes_in_bounded_memory("large_kafka", Sink::Kafka);
+    passes_in_bounded_memory("large_kafka", Sink::Kafka, false);
 }
 
 #[test]
 fn killed_inside_a_large_transaction_it_goes_on_after_the_stored_row_in_files() {
-    goes_on_inside("large_kill_file", Sink::File);
+    goes_on_inside("large_kill_file", Sink::File, false);
 }
 
 #[test]
 fn killed_inside_a_large_transaction_it_goes_on_after_the_stored_row_in_kafka() {
-    goes_on_inside("large_kill_kafka", Sink::Kafka);
+    goes_on_inside("large_kill_kafka", Sink::Kafka, false);
+}
+
+#[test]
+fn a_transaction_of_any_size_that_is_received_before_its_commit_passes_in_bounded_memory() {
+    passes_in_bounded_memory("large_streamed", Sink::Kafka, true);
+}
+
+#[test]
+fn killed_inside_a_large_transaction_that_was_received_before_its_commit_it_goes_on_after_the_stored_row() {
+    goes_on_inside("large_kill_streamed", Sink::Kafka, true);
 }

@@ -135,9 +135,14 @@ impl Home {
 
     /// The lines of the file that `rowtide run` wrote for a connector.
     pub fn lines(&self, connector: &str) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.path().join(format!("changes/{connector}.ndjson"))).unwrap_or_default();
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
+        self.text(connector).lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
+    }
+
+    /// The same as they stand there: where parsing them takes too long.
+    pub fn text(&self, connector: &str) -> String {
+        let mut text = std::fs::read_to_string(self.path().join(format!("changes/{connector}.ndjson"))).unwrap_or_default();
+        text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+        text
     }
 }
 

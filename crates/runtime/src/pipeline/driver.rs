@@ -93,6 +93,7 @@ impl<'a> Attempt<'a> {
             task: setup.task,
             config: setup.config.clone(),
             offsets,
+            scratch: setup.scratch.clone(),
         };
         if let Err(error) = task.start(context).await {
             task.stop().await;

@@ -15,6 +15,7 @@ mod task;
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +63,8 @@ pub struct TaskSetup {
     pub settings: TaskSettings,
     /// what the task counts; kept by the herder over restarts
     pub metrics: Arc<TaskMetrics>,
+    /// where the source may put files that nobody needs once it has ended
+    pub scratch: PathBuf,
 }
 
 /// What a task counts. Updated once a batch.

@@ -17,5 +17,5 @@ pub use message::{
     Begin, Commit, Delete, Insert, LogicalMessage, Message, OldTuple, Origin, Prepared, Relation, RelationColumn,
     RollbackPrepared, StreamAbort, StreamCommit, StreamStart, Truncate, Tuple, TupleValue, Type, Update,
 };
-pub use pgoutput::{Decoder, TupleValues, pgoutput};
+pub use pgoutput::{Decoder, Streamed, TupleValues, pgoutput, streamed, streamed_kind};
 pub use xlog::{StreamMessage, stream_message};

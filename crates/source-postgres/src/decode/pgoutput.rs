@@ -20,6 +20,62 @@ pub fn pgoutput(message: &Bytes) -> Result<Message, DecodeError> {
     Decoder::new().decode(message)
 }
 
+/// Reads one message of a streamed block.
+pub fn streamed(message: &Bytes) -> Result<Message, DecodeError> {
+    Decoder { in_stream: true }.decode(message)
+}
+
+/// What a message of a streamed block is, as far as it must be known before the transaction ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Streamed {
+    /// the block ends
+    Stop,
+    /// the transaction was made elsewhere; the LSN of its commit there is not known yet
+    Origin(Origin),
+    /// a table is described
+    Relation {
+        /// the (sub)transaction
+        xid: u32,
+        /// [`super::Relation::id`]
+        relation: u32,
+    },
+    /// anything else that belongs to a (sub)transaction
+    Change {
+        /// the (sub)transaction
+        xid: u32,
+    },
+}
+
+impl Streamed {
+    /// The (sub)transaction.
+    pub fn xid(&self) -> Option<u32> {
+        match self {
+            Self::Relation { xid, .. } | Self::Change { xid } => Some(*xid),
+            Self::Stop | Self::Origin(_) => None,
+        }
+    }
+}
+
+/// Reads the beginning of a message of a streamed block; [`streamed`] reads all of it.
+pub fn streamed_kind(message: &Bytes) -> Result<Streamed, DecodeError> {
+    let mut r = Reader::new("streamed pgoutput message", message);
+    match r.u8("the type of message")? {
+        b'E' => r.end().map(|()| Streamed::Stop),
+        b'R' => {
+            let xid = r.u32("the transaction id of a streamed change")?;
+            Ok(Streamed::Relation { xid, relation: r.u32("the relation's oid")? })
+        }
+        b'I' | b'U' | b'D' | b'T' | b'Y' | b'M' => {
+            Ok(Streamed::Change { xid: r.u32("the transaction id of a streamed change")? })
+        }
+        b'O' => match streamed(message)? {
+            Message::Origin(origin) => Ok(Streamed::Origin(origin)),
+            _ => Err(r.error("an origin")),
+        },
+        _ => Err(Reader::new("streamed pgoutput message", message).error("a change, a description or the end of the block")),
+    }
+}
+
 /// Decodes the messages of one stream, in order. Its only state is whether a streamed block is open, since messages look
 /// different inside one.
 #[derive(Clone, Debug, Default)]

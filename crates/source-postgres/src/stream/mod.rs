@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use crate::action_query::ActionQuery;
 use crate::client::{ReplicationMessage, ReplicationStream, StartReplication};
-use crate::config::FlushMode;
+use crate::config::{FlushMode, PostgresConfig};
 use crate::database::Postgres;
 use crate::decode::{self, Message};
 use crate::errors::explain;
@@ -27,7 +27,12 @@ use crate::position::{Position, lsn_text};
 use crate::relation::Captured;
 use crate::source_block::ReplicationOrigin;
 
+pub use spill::Limits as SpillLimits;
+use streamed::{Replay, Transactions};
+
 mod events;
+mod spill;
+mod streamed;
 
 /// How often idle log, heartbeats and the slot's xmin are looked at.
 const TICK: Duration = Duration::from_millis(500);
@@ -62,6 +67,13 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
                 for message in messages.drain(..) {
                     state.take(message, out).await?;
                     beside(&mut state, &mut stream, out).await?;
+                    while state.is_reading_back() {
+                        out.read_clock();
+                        state.read_back(out).await?;
+                        beside(&mut state, &mut stream, out).await?;
+                        state.beat(out).await?;
+                        hand_over(&mut state, &mut stream, out, &mut control).await?;
+                    }
                     if out.is_full() {
                         hand_over(&mut state, &mut stream, out, &mut control).await?;
                     }
@@ -94,12 +106,7 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
 /// Opens the stream at the position; a slot that another process still reads is waited for, as Debezium does.
 async fn start(database: &mut Postgres) -> Result<ReplicationStream> {
     let config = database.config.clone();
-    let mut options =
-        vec![("proto_version".to_owned(), "1".to_owned()), ("publication_names".to_owned(), config.publication.clone())];
-    if database.sql.server_version() >= 140_000 {
-        options.push(("messages".to_owned(), "true".to_owned()));
-    }
-    options.extend(config.stream_params.iter().cloned());
+    let options = plugin_options(&config, database.sql.server_version())?;
     let wanted = StartReplication { slot: config.slot.clone(), lsn: database.position.start(), options };
     let mut tries = 0;
     loop {
@@ -120,6 +127,33 @@ async fn start(database: &mut Postgres) -> Result<ReplicationStream> {
             }
         }
     }
+}
+
+/// What pgoutput is asked for. Logical messages and transactions in progress came with PostgreSQL 14.
+fn plugin_options(config: &PostgresConfig, server_version: u32) -> Result<Vec<(String, String)>> {
+    let since_14 = server_version >= 140_000;
+    let streaming = config.streaming.is_some();
+    if streaming && !since_14 {
+        return Err(Error::configuration(format!(
+            "rowtide.streaming.transactions needs PostgreSQL 14 or later, and the server is of version {}",
+            server_version / 10_000
+        ))
+        .remedy("leave rowtide.streaming.transactions out: the server then keeps transactions until they commit"));
+    }
+    let mut options = vec![("proto_version", if streaming { "2" } else { "1" }), ("publication_names", &config.publication)];
+    if since_14 {
+        options.push(("messages", "true"));
+    }
+    if streaming {
+        options.push(("streaming", "on"));
+    }
+    let mut options: Vec<_> = options.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    options.extend(config.stream_params.iter().cloned());
+    Ok(options)
+}
+
+fn undecodable(lsn: u64, error: decode::DecodeError) -> Error {
+    Error::fatal(format!("pgoutput message at {}: {error}", lsn_text(lsn)))
 }
 
 /// Hands the batch over. While the pipeline makes us wait, the server still hears from us.
@@ -196,6 +230,10 @@ struct StreamState<'a> {
     relations: HashMap<u32, Option<Captured>>,
     /// an event that may have been processed before, with its LSN, number and size: see [`Verdict::Hold`]
     held: Option<(u64, u64, Message, usize)>,
+    /// transactions that are sent before they end, if that was asked for
+    streamed: Option<Transactions>,
+    /// the one of them that is read back after its commit
+    replay: Option<Replay>,
     /// whether events name their transaction
     metadata: bool,
     /// the furthest log position that the server spoke of
@@ -224,6 +262,8 @@ impl<'a> StreamState<'a> {
             transaction: None,
             relations: HashMap::new(),
             held: None,
+            streamed: database.spill_limits().map(Transactions::new),
+            replay: None,
             metadata: database.config.metadata,
             received: start,
             confirmed: database.position.confirmable().filter(|_| database.resuming).unwrap_or(0),
@@ -288,9 +328,30 @@ impl<'a> StreamState<'a> {
     }
 
     async fn event(&mut self, wal_start: u64, data: Bytes, out: &mut Dispatcher) -> Result<()> {
-        let size = data.len();
-        let message = decode::pgoutput(&data)
-            .map_err(|error| Error::fatal(format!("pgoutput message at {}: {error}", lsn_text(wal_start))))?;
+        if let Some(streamed) = &mut self.streamed
+            && streamed.in_block()
+        {
+            return streamed.take(wal_start, data).await;
+        }
+        let message = decode::pgoutput(&data).map_err(|error| undecodable(wal_start, error))?;
+        match (message, &mut self.streamed) {
+            (Message::StreamStart(start), Some(streamed)) => streamed.start(wal_start, start),
+            (Message::StreamAbort(abort), Some(streamed)) => {
+                streamed.abort(abort);
+                Ok(())
+            }
+            (Message::StreamCommit(commit), Some(_)) => self.stream_commit(wal_start, &commit, out).await,
+            (message, streamed) => {
+                if let (Message::Relation(relation), Some(streamed)) = (&message, streamed) {
+                    streamed.described(relation.id);
+                }
+                self.message(wal_start, message, data.len(), out).await
+            }
+        }
+    }
+
+    /// A message of a transaction that is sent whole, or read back.
+    async fn message(&mut self, wal_start: u64, message: Message, size: usize, out: &mut Dispatcher) -> Result<()> {
         match message {
             Message::Begin(begin) => self.begin(wal_start, &begin, out),
             Message::Commit(_) => self.commit(wal_start, out),

@@ -145,6 +145,7 @@ impl Connector {
             offsets: parts.offsets.clone(),
             settings,
             metrics: self.metrics[number].clone(),
+            scratch: parts.scratch.clone(),
             config,
         })
     }

@@ -10,6 +10,7 @@ mod connector;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -43,6 +44,8 @@ pub struct Parts {
     pub configs: Option<EmbeddedStore>,
     /// where records go
     pub sink: SinkFactory,
+    /// where sources may put files that nobody needs once they have ended
+    pub scratch: PathBuf,
 }
 
 /// The herder; cheap to clone.
