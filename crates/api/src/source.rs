@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use crate::{ConfigDef, ConfigValue, OffsetMap, PluginInfo, Props, Result, SourcePosition, SourceRecord};
+use crate::{ConfigDef, ConfigValue, Error, OffsetMap, PluginInfo, Props, Result, SourcePosition, SourceRecord};
 
 /// Whether a connector can take part in exactly-once delivery (KIP-618).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,17 @@ pub struct TaskContext {
     pub offsets: Vec<(OffsetMap, OffsetMap)>,
     /// where it may put files that nobody needs once it has ended
     pub scratch: PathBuf,
+}
+
+/// What a user asks of a running task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signal {
+    /// names it in notifications and logs
+    pub id: String,
+    /// its type
+    pub kind: String,
+    /// a JSON object; blank: none
+    pub data: String,
 }
 
 /// What one poll brought.
@@ -86,6 +97,11 @@ pub trait SourceTask: Send {
     /// is one, without waiting for its interval.
     fn holds_log(&self) -> bool {
         false
+    }
+
+    /// Takes a signal; an error says why it is refused. What it asks for happens in the course of the stream.
+    fn signal(&mut self, _signal: Signal) -> Result<()> {
+        Err(Error::data("This connector takes no signals"))
     }
 
     /// Asks for a clean end: `poll` goes on to the next transaction boundary, then answers `None`.

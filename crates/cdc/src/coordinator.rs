@@ -8,18 +8,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use rowtide_api::{Batch, Error, OffsetMap, Result, SourceTask, TaskContext};
+use rowtide_api::{Batch, Error, OffsetMap, Result, Signal, SourceTask, TaskContext};
+use rowtide_kafka::StartOffset;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tracing::{info, warn};
 
 use crate::change::Change;
 use crate::database::{Control, Database, Opened};
 use crate::dispatcher::{Aside, Dispatcher};
 use crate::heartbeat::Heartbeat;
-use crate::incremental::{Incremental, Progress};
+use crate::incremental::Beside;
 use crate::progress::SnapshotEvent;
 use crate::settings::Settings;
+use crate::signal::action;
+use crate::signal::channels::{self, Incoming};
 use crate::snapshot_mode::SnapshotPlan;
 
 /// A task of any [`Database`].
@@ -35,6 +38,9 @@ struct Running {
     stored: watch::Sender<Option<OffsetMap>>,
     finish: watch::Sender<bool>,
     holds_log: Arc<AtomicBool>,
+    signals: mpsc::Sender<Incoming>,
+    /// read the other ways of signals until they are dropped
+    _readers: JoinSet<()>,
 }
 
 impl<D> Default for CdcTask<D> {
@@ -49,7 +55,7 @@ impl<D: Database> SourceTask for CdcTask<D> {
         let Opened { mut database, partition, emitter, heartbeat_topic, server_name, settings } = D::open(&context).await?;
         let offset = context.offsets.iter().find(|(map, _)| *map == partition.map).map(|(_, offset)| offset.clone());
         match &offset {
-            Some(offset) => info!("Found previous offset {offset:?}"),
+            Some(offset) => info!("Found previous offset {:?}", without_keys(offset)),
             None => info!("No previous offset found"),
         }
         let resume = database.resume(offset.as_ref()).await?;
@@ -60,15 +66,17 @@ impl<D: Database> SourceTask for CdcTask<D> {
 
         let heartbeat = Heartbeat::new(settings.heartbeat_interval, heartbeat_topic, server_name);
         // a snapshot of everything has nothing to go on with
-        let progress = offset.as_ref().filter(|_| !plan.data).and_then(Progress::read);
-        let aside = Aside::new(&settings, Incremental::restore(progress), None);
+        let beside = offset.as_ref().filter(|_| !plan.data).map(Beside::read).unwrap_or_default();
+        let (signals, channel) = mpsc::channel(channels::WAITING);
+        let readers = settings.channels.start(signals_from(&beside, offset.is_some()), &signals);
+        let aside = Aside::new(&settings, beside, channel);
         let (dispatcher, batches) = Dispatcher::new(emitter, heartbeat, partition, settings.limits, aside);
         let (stored, stored_seen) = watch::channel(None);
         let (finish, finish_seen) = watch::channel(false);
         let holds_log = Arc::new(AtomicBool::default());
         let control = Control { stored: stored_seen, finish: finish_seen, holds_log: holds_log.clone() };
         let work = tokio::spawn(work(database, dispatcher, plan, settings, control));
-        self.running = Some(Running { batches, work: Some(work), stored, finish, holds_log });
+        self.running = Some(Running { batches, work: Some(work), stored, finish, holds_log, signals, _readers: readers });
         Ok(())
     }
 
@@ -98,6 +106,15 @@ impl<D: Database> SourceTask for CdcTask<D> {
         self.running.as_ref().is_some_and(|running| running.holds_log.load(Ordering::Relaxed))
     }
 
+    fn signal(&mut self, signal: Signal) -> Result<()> {
+        // what is wrong with it is told to the sender
+        action(&signal)?;
+        let Some(running) = &self.running else { return Err(Error::transient("the task is not started")) };
+        running.signals.try_send(Incoming { signal, place: None }).map_err(|_| {
+            Error::transient("the task has as many signals waiting as it takes").remedy("send it again when the others are done")
+        })
+    }
+
     fn finish(&mut self) {
         if let Some(running) = &self.running {
             running.finish.send_replace(true);
@@ -114,6 +131,21 @@ impl<D: Database> SourceTask for CdcTask<D> {
             warn!("the source did not end in time and is cut off");
             work.abort();
         }
+    }
+}
+
+/// An offset for the log: keys of rows are no business of it.
+fn without_keys(offset: &OffsetMap) -> OffsetMap {
+    OffsetMap(offset.0.iter().filter(|(name, _)| !name.ends_with("_key")).cloned().collect())
+}
+
+/// Where in the signal topic to go on: after what was read, else at its beginning, as the original. Where a Java worker has
+/// stored the offset, it has read the topic too, and only its consumer group would say how far.
+fn signals_from(beside: &Beside, has_offset: bool) -> StartOffset {
+    match beside.signal_place {
+        Some(place) => StartOffset::At(place + 1),
+        None if has_offset => StartOffset::Latest,
+        None => StartOffset::Earliest,
     }
 }
 

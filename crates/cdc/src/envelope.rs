@@ -18,7 +18,7 @@ use crate::adjust::NameAdjuster;
 use crate::change::{Change, Operation, Origin, Row, RowChange};
 use crate::filters::MessageFilter;
 use crate::headers::context_headers;
-use crate::incremental::offset::{InSnapshot, Progress};
+use crate::incremental::offset::{Beside, WithBeside};
 use crate::naming::TopicNaming;
 use crate::table_schema::{KeySchema, TableSchema};
 use crate::transaction::{self, TransactionCounters, TransactionRecords};
@@ -68,7 +68,7 @@ pub struct Emitter {
     messages: MessageShape,
     message_filter: MessageFilter,
     transactions: Option<Transactions>,
-    incremental: Option<Arc<Progress>>,
+    beside: Option<Arc<Beside>>,
     new_key: Arc<str>,
     old_key: Arc<str>,
     counts: Counts,
@@ -123,7 +123,7 @@ impl Emitter {
             messages: MessageShape::read(config, kind.name, source, block),
             message_filter: MessageFilter::read(config)?,
             transactions,
-            incremental: None,
+            beside: None,
             new_key: "__debezium.newkey".into(),
             old_key: "__debezium.oldkey".into(),
             counts: Counts::default(),
@@ -159,21 +159,21 @@ impl Emitter {
     }
 
     /// Adds to a position what offsets hold beside it: the open transaction's state, when `provide.transaction.metadata`
-    /// asks for it, and how far an incremental snapshot is.
+    /// asks for it, and what goes on beside the stream.
     pub fn with_state(&self, offset: Arc<dyn ToOffset>) -> Arc<dyn ToOffset> {
         let offset = match &self.transactions {
             Some(transactions) => transactions.counters.wrap(offset),
             None => offset,
         };
-        match &self.incremental {
-            Some(progress) => Arc::new(InSnapshot { offset, progress: progress.clone() }),
+        match &self.beside {
+            Some(beside) => Arc::new(WithBeside { offset, beside: beside.clone() }),
             None => offset,
         }
     }
 
-    /// How far an incremental snapshot is from now on; none: there is none.
-    pub fn set_incremental(&mut self, progress: Option<Progress>) {
-        self.incremental = progress.map(Arc::new);
+    /// What goes on beside the stream from now on.
+    pub fn set_beside(&mut self, beside: Beside) {
+        self.beside = (beside != Beside::default()).then(|| Arc::new(beside));
     }
 
     /// Counts a change of a resumed transaction that was emitted before the restart.

@@ -9,6 +9,7 @@ use rowtide_api::config::Config;
 use crate::dispatcher::QueueLimits;
 use crate::notification::Notifier;
 use crate::signal::SignalTable;
+use crate::signal::channels::Channels;
 use crate::snapshot_mode::{Choices, SnapshotMode};
 
 /// Settings of the coordinator.
@@ -26,6 +27,8 @@ pub struct Settings {
     pub limits: QueueLimits,
     /// the signal table
     pub signal_table: SignalTable,
+    /// the other ways of signals
+    pub channels: Channels,
     /// channels of notifications
     pub notifier: Notifier,
 }
@@ -50,6 +53,7 @@ impl Settings {
                 config.size("max.queue.size.in.bytes")?,
             ),
             signal_table: SignalTable::read(config),
+            channels: Channels::read(config)?,
             notifier: Notifier::read(config),
         })
     }

@@ -14,6 +14,7 @@ mod offsets;
 mod plugins;
 mod root;
 mod server;
+mod signals;
 
 use std::sync::Arc;
 

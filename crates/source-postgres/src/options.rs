@@ -515,9 +515,9 @@ mod tests {
         .into_iter()
         .collect();
         let warnings = unsupported(&props);
-        assert_eq!(warnings.len(), 3, "{warnings:?}");
-        assert!(warnings[1].contains("'snapshot.max.threads'"));
-        assert!(warnings[2].contains("snapshot.select.statement.overrides.s.t"));
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[0].contains("'snapshot.max.threads'"));
+        assert!(warnings[1].contains("snapshot.select.statement.overrides.s.t"));
     }
 
     #[test]

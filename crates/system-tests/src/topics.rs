@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rowtide_kafka::{Admin, ClientConfig, Consumer, StartOffset};
+use rowtide_kafka::{Admin, ClientConfig, Consumer, Producer, ProducerRecord, StartOffset};
 use serde_json::Value;
 
 /// A record.
@@ -96,16 +96,24 @@ impl Reader {
     }
 }
 
-/// Number of brokers that the cluster has now; none while it does not answer.
-pub fn brokers(broker: &str) -> Option<usize> {
-    let found = block_on(async { Admin::new(config_of(broker)).expect("admin").describe_cluster().await });
-    found.ok().map(|cluster| cluster.brokers.len())
-}
-
-/// Deletes a topic of a broker.
-pub fn delete_at(broker: &str, topic: &str) {
-    let gone = [topic.to_owned()];
-    block_on(async { Admin::new(config_of(broker)).expect("admin").delete_topics(&gone).await.expect("deletion") });
+/// Writes a record into a topic.
+pub fn write(topic: &str, key: &str, value: &str) {
+    let record = ProducerRecord {
+        topic: topic.into(),
+        partition: None,
+        key: Some(key.to_owned().into()),
+        value: Some(value.to_owned().into()),
+        headers: Vec::new(),
+        timestamp: None,
+        token: 0,
+    };
+    block_on(async {
+        let (deliveries, mut delivered) = tokio::sync::mpsc::unbounded_channel();
+        let producer = Producer::new(config(), deliveries).expect("a producer");
+        producer.send_batch(vec![record]).await.expect("a batch");
+        producer.flush().await;
+        delivered.recv().await.expect("a delivery").result.expect("the record is written");
+    });
 }
 
 /// Deletes all topics that have this in their names: heartbeats, too.

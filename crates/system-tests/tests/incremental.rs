@@ -3,10 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rowtide_api::failpoint::{Failpoint, Phase};
 use rowtide_system_tests::topics::{self, Cleanup, Record};
-use rowtide_testkit::postgres::Database;
+use rowtide_testkit::postgres::{Database, psql};
+use rowtide_testkit::random::{Random, torture};
 use rowtide_testkit::rowtide::{Home, Rowtide};
 use rowtide_testkit::wait_until;
 use serde_json::{Map, Value, json};
@@ -200,4 +205,156 @@ fn a_snapshot_is_paused_resumed_and_stopped() {
     assert!(setup.notified("go").iter().any(|have| have == "ABORTED"));
     setup.assert_replays("one", &["id"]);
     assert_eq!(setup.read("two").len(), 0);
+}
+
+#[test]
+fn signals_come_through_rest_files_and_topics_too() {
+    let mut setup = Setup::new("channels", &[("signal.enabled.channels", "file,kafka"), ("signal.poll.interval.ms", "100")]);
+    let (name, topic) = (setup.database.name.clone(), format!("{}-signal", setup.database.name));
+    let file = setup.home.path().join("signals");
+    setup.config.insert("signal.file".into(), file.display().to_string().into());
+    setup.config.insert("signal.kafka.bootstrap.servers".into(), rowtide_testkit::kafka().into());
+    setup.config.remove("signal.data.collection");
+    let message = |text: &str| json!({ "id": text, "type": "log", "data": { "message": text } }).to_string();
+    topics::write(&topic, &name, &message("from before the start"));
+    topics::write(&topic, "another connector", &message("not for us"));
+    let rowtide = setup.start();
+    rowtide.wait_log("from before the start");
+
+    std::fs::write(&file, format!("rubbish\n{}\n", message("from a file"))).expect("a file");
+    rowtide.wait_log("from a file");
+    assert!(rowtide.log().contains("is no signal and is ignored"));
+    wait_until("the file is empty", LONG, || std::fs::read(&file).expect("the file").is_empty().then_some(()));
+
+    let path = format!("/connectors/{name}/signals");
+    let signal = json!({ "id": "rest", "type": "execute-snapshot", "data": serde_json::from_str::<Value>(ALL).unwrap() });
+    assert_eq!(rowtide.rest.send("POST", &path, Some(&signal)).status, 202);
+    setup.wait_notified("rest", "COMPLETED");
+    setup.assert_replays("one", &["id"]);
+    let wrong = rowtide.rest.send("POST", &path, Some(&json!({ "id": "1", "type": "execute-snapshot", "data": {} })));
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.body["message"].as_str().is_some_and(|text| text.contains("data-collections")), "{wrong:?}");
+    assert_eq!(rowtide.rest.send("POST", &path, Some(&json!({ "type": "log" }))).status, 400);
+    assert_eq!(rowtide.rest.send("POST", "/connectors/none/signals", Some(&signal)).status, 404);
+    let offsets = rowtide.rest.offsets(&name);
+    assert_eq!(offsets["offsets"][0]["offset"]["rowtide_signal_offset"], 0, "{offsets}");
+    rowtide.stop();
+
+    topics::write(&topic, &name, &message("while it was down"));
+    let rowtide = setup.start();
+    rowtide.wait_log("while it was down");
+    let log = rowtide.log();
+    assert_eq!(log.matches(" from before the start").count(), 1, "a signal is taken once");
+    assert!(!log.contains(" not for us"));
+}
+
+/// Writers that insert, update, delete, bring back and rename keys, on connections of their own, until they are stopped.
+struct Storm {
+    stop: Arc<AtomicBool>,
+    writers: Vec<JoinHandle<()>>,
+}
+
+impl Storm {
+    const WRITERS: u64 = 4;
+
+    fn start(database: &Database, seed: u64) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let writer = |number: u64| {
+            let (stop, url) = (stop.clone(), database.url());
+            std::thread::spawn(move || {
+                let mut random = Random::of(&format!("storm {seed} {number}"));
+                while !stop.load(Ordering::Relaxed) {
+                    psql(&url, &Self::statement(number, random.below(1_000_000)));
+                }
+            })
+        };
+        let writers = (0..Self::WRITERS).map(writer).collect();
+        Self { stop, writers }
+    }
+
+    /// Forty transactions of a few changes each, some of them in subtransactions that fail.
+    fn statement(writer: u64, seed: u64) -> String {
+        format!(
+            "DO $$ DECLARE k int; other int; BEGIN PERFORM setseed({seed} / 1000000.0);
+             FOR i IN 1..40 LOOP
+               BEGIN
+                 FOR j IN 1..1 + (random() * 4)::int LOOP
+                   k := 1 + (random() * 1600)::int;
+                   other := 1 + (random() * 1600)::int;
+                   CASE (random() * 8)::int
+                   WHEN 0 THEN INSERT INTO one VALUES (k, nextval('versions'), 'new') ON CONFLICT (id) DO UPDATE SET n = nextval('versions');
+                   WHEN 1 THEN UPDATE one SET n = nextval('versions') WHERE id = k;
+                   WHEN 2 THEN DELETE FROM one WHERE id = k;
+                   WHEN 3 THEN UPDATE one SET id = other, n = nextval('versions') WHERE id = k;
+                   WHEN 4 THEN DELETE FROM one WHERE id = k; INSERT INTO one VALUES (k, nextval('versions'), 'again');
+                   WHEN 5 THEN INSERT INTO two VALUES ('p' || k % 7, k, nextval('versions')) ON CONFLICT (part, no) DO UPDATE SET n = nextval('versions');
+                   WHEN 6 THEN UPDATE two SET part = 'p' || other % 7, n = nextval('versions') WHERE no = k;
+                   WHEN 7 THEN DELETE FROM two WHERE no = k;
+                   ELSE k := k - k % {writers} + {writer}; DELETE FROM loose WHERE code = k;
+                     IF other % 3 > 0 THEN INSERT INTO loose VALUES (k, nextval('versions')); END IF;
+                   END CASE;
+                 END LOOP;
+               EXCEPTION WHEN deadlock_detected OR unique_violation THEN NULL; END;
+               COMMIT;
+             END LOOP; END $$",
+            writers = Self::WRITERS
+        )
+    }
+
+    /// Ends it; everything is committed then.
+    fn stop(mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.writers.drain(..).for_each(|writer| writer.join().expect("a writer"));
+    }
+}
+
+impl Drop for Storm {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.writers.drain(..).for_each(|writer| drop(writer.join()));
+    }
+}
+
+/// A snapshot of all tables in a storm, with `kill -9` at a step that the seed chooses; then the topics are replayed.
+fn storm(name: &str, extra: &[(&str, &str)], seed: u64) {
+    let mut random = Random::of(&format!("{name} {seed}"));
+    let points: Vec<_> = Failpoint::ALL.iter().filter(|point| point.phases().contains(&Phase::Incremental)).collect();
+    let point = points[random.below(points.len() as u64) as usize];
+    let count = if *point == Failpoint::SignalRead { 1 } else { 1 + random.below(12) };
+    println!("{name}, seed {seed}: dies at {}:{count}", point.name());
+    let mut setup = Setup::new(&format!("{name}_{seed}"), extra);
+    let storm = Storm::start(&setup.database, seed);
+    setup.home.set("ROWTIDE_FAILPOINT", &format!("{}:{count}", point.name()));
+    let mut rowtide = setup.start();
+    setup.database.sql(&format!("INSERT INTO signals VALUES ('all', 'execute-snapshot', '{ALL}')"));
+    setup.database.sql(&format!("INSERT INTO signals VALUES ('loose', 'execute-snapshot', '{LOOSE}')"));
+    assert_eq!(rowtide.wait_exit(LONG).code(), None, "it should have died");
+    setup.database.wait_slot_free();
+    setup.home.unset("ROWTIDE_FAILPOINT");
+    let rowtide = setup.start();
+    setup.wait_notified("loose", "COMPLETED");
+    storm.stop();
+    setup.wait_for_the_end();
+    rowtide.stop();
+    setup.assert_all_replay();
+}
+
+/// A few in `make test`, fifty and more in `make torture`.
+fn seeds() -> std::ops::Range<u64> {
+    0..torture().map_or(2, |rounds| 50 * rounds)
+}
+
+#[test]
+fn in_a_storm_the_topics_end_with_the_tables_rows() {
+    seeds().for_each(|seed| storm("storm", &[], seed));
+}
+
+#[test]
+fn in_a_storm_the_topics_end_with_the_tables_rows_where_windows_end_with_a_deletion() {
+    seeds().for_each(|seed| storm("storm_delete", &[("incremental.snapshot.watermarking.strategy", "insert_delete")], seed));
+}
+
+#[test]
+fn in_a_storm_the_topics_end_with_the_tables_rows_although_nothing_is_written_to_the_database() {
+    seeds().for_each(|seed| storm("storm_read_only", &[("read.only", "true")], seed));
 }

@@ -3,16 +3,17 @@
 use std::fmt::Write;
 
 use rowtide_api::failpoint::{Failpoint, pass};
-use rowtide_api::{OffsetMap, OffsetValue};
+use rowtide_api::{OffsetMap, OffsetValue, Signal};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::Dispatcher;
 use crate::change::Change;
-use crate::incremental::Incremental;
+use crate::incremental::{Beside, Incremental};
 use crate::notification::{Notification, Notifier};
 use crate::settings::Settings;
-use crate::signal::{Action, Signal, SignalTable};
+use crate::signal::channels::Incoming;
+use crate::signal::{Action, SignalTable, action};
 
 /// What goes on beside the stream.
 #[derive(Debug)]
@@ -21,16 +22,19 @@ pub struct Aside {
     pub(super) notifier: Notifier,
     incremental: Incremental,
     /// signals that come by other ways than the signal table
-    channel: Option<mpsc::Receiver<Signal>>,
+    channel: Option<mpsc::Receiver<Incoming>>,
+    /// the last record of the signal topic that was taken
+    signal_place: Option<i64>,
     /// told before there was a position for their records
     waiting: Vec<Notification>,
 }
 
 impl Aside {
-    /// With the channels of the settings, and an incremental snapshot to go on with.
-    pub fn new(settings: &Settings, incremental: Incremental, channel: Option<mpsc::Receiver<Signal>>) -> Self {
+    /// With the channels of the settings, and what a stored offset says to go on with.
+    pub fn new(settings: &Settings, stored: Beside, channel: mpsc::Receiver<Incoming>) -> Self {
         let (table, notifier) = (settings.signal_table.clone(), settings.notifier.clone());
-        Self { table, notifier, incremental, channel, waiting: Vec::new() }
+        let incremental = Incremental::restore(stored.progress);
+        Self { table, notifier, incremental, channel: Some(channel), signal_place: stored.signal_place, waiting: Vec::new() }
     }
 }
 
@@ -42,14 +46,15 @@ impl Dispatcher {
 
     /// From here on, offsets hold the incremental snapshot as it is now.
     pub fn note_incremental(&mut self) {
-        self.emitter.set_incremental(self.aside.incremental.progress());
+        let (progress, signal_place) = (self.aside.incremental.progress(), self.aside.signal_place);
+        self.emitter.set_beside(Beside { progress, signal_place });
     }
 
     /// The next signal that comes by another way than the signal table. Cancelling loses none.
-    pub async fn next_signal(&mut self) -> Signal {
+    pub async fn next_signal(&mut self) -> Incoming {
         if let Some(channel) = &mut self.aside.channel {
-            if let Some(signal) = channel.recv().await {
-                return signal;
+            if let Some(incoming) = channel.recv().await {
+                return incoming;
             }
             self.aside.channel = None;
         }
@@ -57,9 +62,11 @@ impl Dispatcher {
     }
 
     /// Takes a signal. What it asks for is done in the stream, by [`crate::incremental::drive`].
-    pub fn signal(&mut self, signal: Signal) {
+    pub fn signal(&mut self, incoming: &Incoming) {
+        self.aside.signal_place = incoming.place.or(self.aside.signal_place);
         let position = self.whole.as_ref().map_or_else(OffsetMap::default, |whole| whole.offset.to_offset());
-        self.act(&signal, &position);
+        self.act(&incoming.signal, &position);
+        self.note_incremental();
     }
 
     /// Looks for what a change means beside being one: a signal, or news of a row that a chunk holds.
@@ -79,7 +86,7 @@ impl Dispatcher {
     }
 
     fn act(&mut self, signal: &Signal, position: &OffsetMap) {
-        let action = match signal.action() {
+        let action = match action(signal) {
             Ok(action) => action,
             // the sender's mistake is no reason to stop the stream
             Err(refused) => return warn!("{refused}"),

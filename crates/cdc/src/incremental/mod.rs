@@ -26,7 +26,7 @@ use crate::table_schema::TableSchema;
 
 pub use driver::drive;
 pub use java_object::KeyValue;
-pub use offset::{Collection, Key, Progress};
+pub use offset::{Beside, Collection, Key, Progress};
 pub use reader::{Chunk, ChunkRead, ChunkReader, Scan, Watermark};
 pub use window::{ChunkRow, Window};
 

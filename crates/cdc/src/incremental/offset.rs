@@ -15,6 +15,7 @@ const CONDITION: &str = "incremental_snapshot_collections_additional_condition";
 const SURROGATE_KEY: &str = "incremental_snapshot_collections_surrogate_key";
 const LAST: &str = "incremental_snapshot_primary_key";
 const MAXIMUM: &str = "incremental_snapshot_maximum_key";
+const SIGNAL_PLACE: &str = "rowtide_signal_offset";
 const CORRELATION: &str = "incremental_snapshot_correlation_id";
 /// `null`, serialized
 const NO_KEY: &str = "aced000570";
@@ -99,19 +100,40 @@ fn key(offset: &OffsetMap, name: &str) -> Option<Key> {
     }
 }
 
-/// A position while an incremental snapshot is under way.
-#[derive(Debug)]
-pub struct InSnapshot {
-    /// the position itself
-    pub offset: Arc<dyn ToOffset>,
-    /// how far the snapshot was then
-    pub progress: Arc<Progress>,
+/// What offsets hold of what goes on beside the stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beside {
+    /// an incremental snapshot
+    pub progress: Option<Progress>,
+    /// the last record of the signal topic that was read; no key of the original's, which has a consumer group for it
+    pub signal_place: Option<i64>,
 }
 
-impl ToOffset for InSnapshot {
+impl Beside {
+    /// Reads it from a stored offset.
+    pub fn read(offset: &OffsetMap) -> Self {
+        Self { progress: Progress::read(offset), signal_place: offset.int(SIGNAL_PLACE) }
+    }
+}
+
+/// A position with what went on beside the stream then.
+#[derive(Debug)]
+pub struct WithBeside {
+    /// the position itself
+    pub offset: Arc<dyn ToOffset>,
+    /// what went on
+    pub beside: Arc<Beside>,
+}
+
+impl ToOffset for WithBeside {
     fn to_offset(&self) -> OffsetMap {
         let mut map = self.offset.to_offset();
-        self.progress.write(&mut map);
+        if let Some(progress) = &self.beside.progress {
+            progress.write(&mut map);
+        }
+        if let Some(place) = self.beside.signal_place {
+            map.set(SIGNAL_PLACE, place);
+        }
         map
     }
 }
@@ -133,14 +155,19 @@ mod tests {
             last: Some([KeyValue::Integer(4)].into()),
             maximum: Some([KeyValue::Integer(5)].into()),
         };
-        let offset = InSnapshot { offset: Arc::new(OffsetMap::default()), progress: Arc::new(progress.clone()) }.to_offset();
+        let stored = |progress: &Progress| {
+            let beside = Beside { progress: Some(progress.clone()), signal_place: Some(7) };
+            WithBeside { offset: Arc::new(OffsetMap::default()), beside: Arc::new(beside) }.to_offset()
+        };
+        let offset = stored(&progress);
+        assert_eq!(Beside::read(&offset).signal_place, Some(7));
         assert_eq!(Progress::read(&offset), Some(progress.clone()));
         assert!(offset.string(COLLECTIONS).unwrap().starts_with(
             "[{\"incremental_snapshot_collections_id\":\"public.a\",\"incremental_snapshot_collections_additional_condition\":null,\
              \"incremental_snapshot_collections_surrogate_key\":null},"
         ));
         let fresh = Progress { last: None, maximum: None, ..progress };
-        let offset = InSnapshot { offset: Arc::new(OffsetMap::default()), progress: Arc::new(fresh.clone()) }.to_offset();
+        let offset = stored(&fresh);
         assert_eq!(offset.string(LAST), Some(NO_KEY));
         assert_eq!(Progress::read(&offset), Some(fresh));
         assert_eq!(Progress::read(&OffsetMap::default()), None);

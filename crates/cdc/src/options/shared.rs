@@ -368,6 +368,24 @@ pub const UNLISTED: &[ConfigKey] = &[
     long("poll.dispatch.interval.ms", Low, "Poll dispatch interval (ms)")
         .doc("Without effect: batches are handed over as soon as they may be.")
         .unlisted(),
+    string("signal.file", Low, "Signal file")
+        .default_value("file-signals.txt")
+        .doc("File of the signal channel 'file': a signal as JSON on each line; it is emptied once it is read.")
+        .unlisted(),
+    string("signal.kafka.topic", Low, "Signal topic")
+        .doc("Topic of the signal channel 'kafka', with one partition; without it <topic.prefix>-signal. Keys are the topic.prefix.")
+        .unlisted(),
+    string("signal.kafka.bootstrap.servers", Low, "Brokers of the signal topic")
+        .doc("Brokers of the signal topic; their client takes its other properties from signal.consumer.*.")
+        .unlisted(),
+    string("signal.kafka.groupId", Low, "Group of the signal topic")
+        .default_value("kafka-signal")
+        .doc("Without effect: how far the signal topic was read is part of the connector's offset.")
+        .unlisted(),
+    long("signal.kafka.poll.timeout.ms", Low, "Poll timeout of the signal topic")
+        .default_value("100")
+        .doc("Without effect: signals are waited for, signal.poll.interval.ms at a time.")
+        .unlisted(),
     boolean("incremental.snapshot.allow.schema.changes", Low, "Schema changes in incremental snapshots")
         .default_value("false")
         .doc("Whether tables may change while an incremental snapshot reads them.")

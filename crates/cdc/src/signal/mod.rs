@@ -1,25 +1,16 @@
 //! Signals: what a user asks of a running connector, by a row of the signal table, a Kafka record, a line of a file or
-//! REST.
+//! REST (`channels`, and the task itself).
 //!
 //! Here they are read; what follows from one belongs to `dispatcher` and `incremental`.
 
+pub mod channels;
+
 use rowtide_api::config::Config;
-use rowtide_api::{Error, JavaRegex, Result, Value};
+use rowtide_api::{Error, JavaRegex, Result, Signal, Value};
 use serde_json::Value as Json;
 
 use crate::change::{Operation, RowChange};
 use crate::table_schema::TableSchema;
-
-/// A signal as it came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signal {
-    /// names it in notifications and logs
-    pub id: String,
-    /// its type
-    pub kind: String,
-    /// a JSON object; blank: none
-    pub data: String,
-}
 
 /// What a signal asks for.
 #[derive(Debug)]
@@ -67,10 +58,17 @@ impl Execute {
     }
 }
 
-impl Signal {
-    /// Understands it. An error says what is wrong with it and what would be right.
-    pub fn action(&self) -> Result<Action> {
-        Ok(match self.kind.as_str() {
+/// What a signal asks for. An error says what is wrong with it and what would be right.
+pub fn action(signal: &Signal) -> Result<Action> {
+    Reading(signal).action()
+}
+
+/// A signal that is being understood.
+struct Reading<'a>(&'a Signal);
+
+impl Reading<'_> {
+    fn action(&self) -> Result<Action> {
+        Ok(match self.0.kind.as_str() {
             "log" => Action::Log(self.text("message")?.ok_or_else(|| self.lacks("message", "{\"message\": \"Signal at {}\"}"))?),
             "execute-snapshot" => {
                 let execute = self.execute()?;
@@ -125,10 +123,10 @@ impl Signal {
     }
 
     fn json(&self) -> Result<Json> {
-        if self.data.trim().is_empty() {
+        if self.0.data.trim().is_empty() {
             return Ok(Json::Null);
         }
-        serde_json::from_str(&self.data).map_err(|error| {
+        serde_json::from_str(&self.0.data).map_err(|error| {
             // the parser's own words would show what was sent
             let place = format!("line {} column {}", error.line(), error.column());
             self.refused(&format!("its data is no JSON ({place})")).remedy("the data of a signal is a JSON object")
@@ -146,11 +144,11 @@ impl Signal {
     }
 
     fn pattern(&self, text: &str) -> Result<JavaRegex> {
-        JavaRegex::new(text, true).map_err(|error| error.context(&format!("signal '{}'", self.id)))
+        JavaRegex::new(text, true).map_err(|error| error.context(&format!("signal '{}'", self.0.id)))
     }
 
     fn refused(&self, why: &str) -> Error {
-        Error::data(format!("Signal '{}' of type '{}' is ignored: {why}", self.id, self.kind))
+        Error::data(format!("Signal '{}' of type '{}' is ignored: {why}", self.0.id, self.0.kind))
     }
 
     fn lacks(&self, what: &str, example: &str) -> Error {
@@ -217,26 +215,26 @@ mod tests {
     }
 
     fn refusal(kind: &str, data: &str) -> String {
-        signal(kind, data).action().unwrap_err().to_string()
+        action(&signal(kind, data)).unwrap_err().to_string()
     }
 
     #[test]
     fn a_snapshot_is_asked_for_by_names_expressions_and_conditions() {
         let data = r#"{"data-collections": ["public.a", "s\\..*"], "type": "INCREMENTAL", "surrogate-key": "no",
             "additional-conditions": [{"data-collection": "public\\..", "filter": "id > 5"}]}"#;
-        let Action::Execute(execute) = signal("execute-snapshot", data).action().unwrap() else { panic!() };
+        let Action::Execute(execute) = action(&signal("execute-snapshot", data)).unwrap() else { panic!() };
         assert_eq!(execute.tables.len(), 2);
         assert!(execute.tables[1].is_full_match("s.t"));
         assert_eq!((execute.condition("public.a"), execute.condition("s.t")), (Some("id > 5"), None));
         assert_eq!(execute.surrogate_key.as_deref(), Some("no"));
-        let blocking = signal("execute-snapshot", r#"{"data-collections": ["a"], "type": "blocking"}"#).action().unwrap();
+        let blocking = action(&signal("execute-snapshot", r#"{"data-collections": ["a"], "type": "blocking"}"#)).unwrap();
         assert!(matches!(blocking, Action::Block(_)));
     }
 
     #[test]
     fn a_stop_names_tables_or_means_all() {
-        assert!(matches!(signal("stop-snapshot", "").action().unwrap(), Action::Stop(None)));
-        let some = signal("stop-snapshot", r#"{"type": "incremental", "data-collections": ["public.a"]}"#).action().unwrap();
+        assert!(matches!(action(&signal("stop-snapshot", "")).unwrap(), Action::Stop(None)));
+        let some = action(&signal("stop-snapshot", r#"{"type": "incremental", "data-collections": ["public.a"]}"#)).unwrap();
         assert!(matches!(some, Action::Stop(Some(tables)) if tables.len() == 1));
     }
 

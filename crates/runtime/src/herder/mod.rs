@@ -6,7 +6,7 @@
 pub mod standalone;
 
 use async_trait::async_trait;
-use rowtide_api::{ConfigValue, OffsetMap, Props};
+use rowtide_api::{ConfigValue, OffsetMap, Props, Signal};
 use serde::Serialize;
 
 /// An answer that is an error: Connect's `{"error_code","message"}`.
@@ -178,6 +178,8 @@ pub trait Herder: Send + Sync {
     async fn alter_offsets(&self, name: &str, offsets: Vec<(OffsetMap, Option<OffsetMap>)>) -> Result<String>;
     /// Removes all offsets of a stopped connector; answers Connect's sentence.
     async fn reset_offsets(&self, name: &str) -> Result<String>;
+    /// Hands a signal to the connector's tasks. Rowtide's own: Debezium takes signals over JMX in its place.
+    async fn signal(&self, name: &str, signal: Signal) -> Result<()>;
     /// Topics that the connector wrote to since they were last reset.
     async fn topics(&self, name: &str) -> Result<Vec<String>>;
     /// Forgets them.

@@ -13,7 +13,7 @@ use tokio::time::{Duration, Instant, interval, sleep, timeout_at};
 
 use super::encode::{self, Cancel, RawBatch, Rules};
 use super::produce::{Produce, Progress};
-use super::task::{Control, Reporter};
+use super::task::{Asked, Control, Reporter};
 use super::{SinkContext, TaskMetrics, TaskSetup, shuffle};
 use crate::herder::State;
 use crate::offsets::OffsetEntry;
@@ -56,6 +56,7 @@ struct Stored {
 pub(super) async fn run(
     setup: &TaskSetup,
     control: &mut watch::Receiver<Control>,
+    signals: &mut mpsc::Receiver<Asked>,
     reporter: &Reporter,
     polled: &mut (dyn FnMut() + Send),
 ) -> Exit {
@@ -68,7 +69,7 @@ pub(super) async fn run(
         () = stopped(control) => return Exit::Stopped,
     };
     reporter.set(State::Running);
-    match attempt.poll_until_stopped(control, reporter, polled).await {
+    match attempt.poll_until_stopped(control, signals, reporter, polled).await {
         Ok(deadline) => attempt.finish(deadline).await,
         Err(error) => attempt.take_apart(error, control).await,
     }
@@ -128,6 +129,7 @@ impl<'a> Attempt<'a> {
     async fn poll_until_stopped(
         &mut self,
         control: &mut watch::Receiver<Control>,
+        signals: &mut mpsc::Receiver<Asked>,
         reporter: &Reporter,
         polled: &mut (dyn FnMut() + Send),
     ) -> Result<Instant> {
@@ -150,6 +152,10 @@ impl<'a> Attempt<'a> {
             tokio::select! {
                 changed = control.changed() => if changed.is_err() { return Ok(Instant::now()) },
                 ended = &mut self.produce => return Err(stage_error(ended)),
+                Some(Asked { signal, answer }) = signals.recv() => {
+                    // nobody may wait for the answer any more
+                    let _ = answer.send(self.task.signal(signal));
+                }
                 _ = tick.tick() => self.commit_when_due().await?,
                 polling = poll(&mut self.task, &room), if !paused => {
                     let Some((batch, place)) = polling? else {

@@ -25,7 +25,7 @@ use rowtide_api::{Props, Result, Sink, SourceTask};
 pub use chain::{Chain, Link};
 pub use encode::Encoder;
 pub use settings::{RetryPolicy, TaskSettings, Tolerance};
-pub use task::{TaskHandle, TaskState, spawn};
+pub use task::{Signals, TaskHandle, TaskState, spawn};
 
 use crate::offsets::OffsetStore;
 

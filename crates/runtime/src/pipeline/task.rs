@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use rowtide_api::{Error, ErrorKind};
-use tokio::sync::watch;
+use rowtide_api::{Error, ErrorKind, Result, Signal};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, sleep};
 
@@ -37,7 +37,17 @@ pub struct TaskHandle {
     state: watch::Receiver<TaskState>,
     joined: JoinHandle<()>,
     metrics: Arc<TaskMetrics>,
+    signals: mpsc::Sender<Asked>,
 }
+
+/// A signal, and whom to tell what became of it.
+pub(super) struct Asked {
+    pub signal: Signal,
+    pub answer: oneshot::Sender<Result<()>>,
+}
+
+/// Signals that wait for a task.
+const SIGNALS: usize = 16;
 
 impl TaskHandle {
     /// Its state now.
@@ -67,6 +77,11 @@ impl TaskHandle {
         });
     }
 
+    /// The way of signals to it.
+    pub fn signals(&self) -> Signals {
+        Signals(self.signals.clone())
+    }
+
     /// Asks for a clean stop, to be over by the deadline. `stopped` waits for it.
     pub fn ask_stop(&self, deadline: Instant) {
         self.control.send_replace(Control::Stop(deadline));
@@ -79,6 +94,18 @@ impl TaskHandle {
             tracing::error!("a task did not stop in time and was dropped");
             self.joined.abort();
         }
+    }
+}
+
+/// The way of signals to a task.
+pub struct Signals(mpsc::Sender<Asked>);
+
+impl Signals {
+    /// Hands a signal to the task and waits for its word. None: the task does not run.
+    pub async fn send(&self, signal: Signal) -> Option<Result<()>> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Asked { signal, answer }).await.ok()?;
+        answered.await.ok()
     }
 }
 
@@ -109,7 +136,8 @@ pub fn spawn(setup: TaskSetup, paused: bool) -> TaskHandle {
     let (reporter, state) = watch::channel(TaskState { state: State::Unassigned, trace: None });
     let metrics = setup.metrics.clone();
     let reporter = Arc::new(Reporter(reporter));
-    let inner = tokio::spawn(run(setup, wanted, reporter.clone()));
+    let (signals, asked) = mpsc::channel(SIGNALS);
+    let inner = tokio::spawn(run(setup, wanted, asked, reporter.clone()));
     let joined = tokio::spawn(async move {
         // Dropping the outer task must end the inner one.
         let _guard = AbortOnDrop(inner.abort_handle());
@@ -120,7 +148,7 @@ pub fn spawn(setup: TaskSetup, paused: bool) -> TaskHandle {
             reporter.failed(trace(&error.remedy("the log holds the place; please report it, then restart the task")));
         }
     });
-    TaskHandle { control, state, joined, metrics }
+    TaskHandle { control, state, joined, metrics, signals }
 }
 
 struct AbortOnDrop(tokio::task::AbortHandle);
@@ -131,7 +159,7 @@ impl Drop for AbortOnDrop {
     }
 }
 
-async fn run(setup: TaskSetup, mut control: watch::Receiver<Control>, reporter: Arc<Reporter>) {
+async fn run(setup: TaskSetup, mut control: watch::Receiver<Control>, mut asked: mpsc::Receiver<Asked>, reporter: Arc<Reporter>) {
     if *control.borrow() == Control::Pause {
         reporter.set(State::Paused);
         if control.wait_for(|control| *control != Control::Pause).await.is_err() {
@@ -140,7 +168,7 @@ async fn run(setup: TaskSetup, mut control: watch::Receiver<Control>, reporter: 
     }
     let mut failures = 0;
     loop {
-        let exit = driver::run(&setup, &mut control, &reporter, &mut || failures = 0).await;
+        let exit = driver::run(&setup, &mut control, &mut asked, &reporter, &mut || failures = 0).await;
         let Exit::Failed(error) = exit else { return };
         if matches!(*control.borrow(), Control::Stop(_)) {
             tracing::warn!(connector = setup.connector, task = setup.task, "the task was stopped while it was failing: {error}");

@@ -87,7 +87,10 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
                 out.read_clock();
                 state.check_silence()?;
             }
-            signal = out.next_signal() => out.signal(signal),
+            signal = out.next_signal() => {
+                out.signal(&signal);
+                state.progress(out)?;
+            }
             () = std::future::ready(()), if state.chunks.is_window_over() => {}
             () = asked.finished(), if !state.in_transaction() => break,
         }

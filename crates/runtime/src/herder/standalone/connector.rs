@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::super::{ConnectorInfo, ConnectorStateInfo, ConnectorStatus, State, TargetState, TaskId, TaskStatus};
 use super::Parts;
 use crate::connector_config;
-use crate::pipeline::{TaskHandle, TaskMetrics, TaskSettings, TaskSetup, TaskState, spawn, trace};
+use crate::pipeline::{Signals, TaskHandle, TaskMetrics, TaskSettings, TaskSetup, TaskState, spawn, trace};
 
 /// A connector and its tasks.
 pub struct Connector {
@@ -176,6 +176,15 @@ impl Connector {
             let task = self.new_task(parts, name, number);
             self.tasks[number] = task;
         }
+    }
+
+    /// The ways of signals to its running tasks.
+    pub fn signals(&self) -> Vec<Signals> {
+        let handles = self.tasks.iter().filter_map(|task| match task {
+            Task::Running(handle) => Some(handle.signals()),
+            Task::Failed(_) | Task::Restarting => None,
+        });
+        handles.collect()
     }
 
     /// Pauses its tasks, or lets them go on.

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use rowtide_api::plugin::Plugins;
-use rowtide_api::{OffsetMap, Props, SourceConnector};
+use rowtide_api::{OffsetMap, Props, Signal, SourceConnector};
 
 use super::{
     ConfigKeyInfo, ConnectorInfo, ConnectorStateInfo, Herder, HerderError, PluginEntry, Result, ServerInfo, TargetState,
@@ -213,6 +213,20 @@ impl Herder for StandaloneHerder {
     async fn reset_offsets(&self, name: &str) -> Result<String> {
         let (inner, name) = (self.0.clone(), name.to_owned());
         self.change(async move { inner.alter_offsets(&name, None).await }).await
+    }
+
+    async fn signal(&self, name: &str, signal: Signal) -> Result<()> {
+        let tasks = self.0.with(name, no_connector, Connector::signals)?;
+        let mut taken = false;
+        for task in tasks {
+            match task.send(signal.clone()).await {
+                Some(Ok(())) => taken = true,
+                Some(Err(refused)) => return Err(bad_request(refused.to_string())),
+                None => {}
+            }
+        }
+        let message = || format!("Connector {name} has no running task that could take a signal");
+        if taken { Ok(()) } else { Err(HerderError { status: 409, message: message() }) }
     }
 
     async fn topics(&self, name: &str) -> Result<Vec<String>> {
