@@ -219,6 +219,11 @@ impl Postgres {
     /// Makes sure of a slot, and of an exported snapshot where rows will be read: the new slot's own, or that of a
     /// temporary slot beside one that exists. So snapshot and stream meet exactly.
     async fn prepare_slot(&mut self, plan: &SnapshotPlan) -> Result<()> {
+        if plan.data && self.slot.as_ref().is_some_and(SlotState::is_lost) {
+            warn!("The replication slot '{}' has lost its log and is of no use to anyone: it is made anew", self.config.slot);
+            slot::drop(&mut self.sql, &self.config).await?;
+            self.slot = None;
+        }
         let missing = self.slot.is_none();
         if missing {
             let wanted = CreateSlot {

@@ -26,6 +26,13 @@ pub struct SlotState {
     pub wal_status: Option<String>,
 }
 
+impl SlotState {
+    /// Whether the server has removed log that the slot's reader needs. No stream ever starts from such a slot again.
+    pub fn is_lost(&self) -> bool {
+        self.wal_status.as_deref() == Some("lost")
+    }
+}
+
 /// The state of the configured slot. None: there is no such slot. A slot of another plug-in or database is refused.
 pub async fn state(connection: &mut Connection, config: &PostgresConfig) -> Result<Option<SlotState>> {
     // to_jsonb: columns differ between versions
@@ -60,7 +67,7 @@ pub fn check(stored: &Position, slot: Option<&SlotState>, config: &PostgresConfi
     let Some(slot) = slot else {
         return Err(format!("the replication slot '{name}' does not exist any more; it was dropped, or the server was replaced"));
     };
-    if slot.wal_status.as_deref() == Some("lost") {
+    if slot.is_lost() {
         return Err(format!(
             "the replication slot '{name}' was invalidated by the server (wal_status=lost): it held back more log than max_slot_wal_keep_size allows"
         ));

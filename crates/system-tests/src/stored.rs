@@ -19,6 +19,37 @@ pub fn offset(file: &Path, connector: &str) -> Option<OffsetMap> {
     all.into_iter().find(|(partition, _)| server(partition)).map(|(_, offset)| offset)
 }
 
+/// The changes of the trail in its order: transaction, and the change as [`places`] finds it.
+fn trail(database: &Database) -> Vec<(i64, String)> {
+    let rows = database.sql("SELECT xid, n, op, id FROM audit ORDER BY at");
+    let row = |line: &str| {
+        let (xid, change) = line.split_once('|').expect("cells");
+        (xid.parse().expect("a transaction"), change.to_owned())
+    };
+    rows.lines().map(row).collect()
+}
+
+/// For each streamed record, which change of the trail it is, from 0.
+///
+/// # Panics
+/// When one is none.
+pub fn places(database: &Database, records: &[Record]) -> Vec<usize> {
+    place(&trail(database), records)
+}
+
+fn place(trail: &[(i64, String)], records: &[Record]) -> Vec<usize> {
+    let known: BTreeMap<&str, usize> = trail.iter().enumerate().map(|(place, (_, change))| (change.as_str(), place)).collect();
+    let streamed = records.iter().filter(|record| !record.value.is_null() && record.value["op"] != "r");
+    streamed
+        .map(|record| {
+            let op = record.value["op"].as_str().expect("an op");
+            let row = if op == "d" { &record.value["before"] } else { &record.value["after"] };
+            let change = format!("{}|{op}|{}", row["n"], row["id"]);
+            *known.get(change.as_str()).unwrap_or_else(|| panic!("{change} is no change of the table"))
+        })
+        .collect()
+}
+
 /// Asserts that no change among these records was done by the stored offset.
 ///
 /// The offset says `rowtide_event` events of transaction `txId`; every event of the publication is a row of the trail, so
@@ -28,24 +59,13 @@ pub fn offset(file: &Path, connector: &str) -> Option<OffsetMap> {
 /// When one was.
 pub fn assert_follows(database: &Database, stored: &OffsetMap, records: &[Record]) {
     let (Some(xid), Some(event)) = (stored.int("txId"), stored.int("rowtide_event")) else { return };
-    let trail = database.sql("SELECT xid, n, op, id FROM audit ORDER BY at");
-    let mut places = BTreeMap::new();
-    let (mut before, mut within) = (0, 0);
-    for (place, line) in trail.lines().enumerate() {
-        let (own, change) = line.split_once('|').expect("cells");
-        let own: i64 = own.parse().expect("a transaction");
-        places.insert(change.to_owned(), place);
-        // transactions are numbered as they begin, and there is one writer
-        before += usize::from(own < xid);
-        within += usize::from(own == xid);
-    }
+    let trail = trail(database);
+    // transactions are numbered as they begin, and there is one writer
+    let before = trail.iter().filter(|(own, _)| *own < xid).count();
+    let within = trail.iter().filter(|(own, _)| *own == xid).count();
     // a whole transaction counts as more events than any has
     let done = before + within.min(usize::try_from(event).unwrap_or(usize::MAX));
-    for record in records.iter().filter(|record| !record.value.is_null() && record.value["op"] != "r") {
-        let op = record.value["op"].as_str().expect("an op");
-        let row = if op == "d" { &record.value["before"] } else { &record.value["after"] };
-        let change = format!("{}|{op}|{}", row["n"], row["id"]);
-        let place = places.get(&change).unwrap_or_else(|| panic!("{change} is no change of the table"));
-        assert!(*place >= done, "{change} is the change number {place}, but {done} were done by the stored offset {stored:?}");
+    for place in place(&trail, records) {
+        assert!(place >= done, "change number {place} is repeated, but {done} were done by the stored offset {stored:?}");
     }
 }

@@ -96,6 +96,18 @@ impl Reader {
     }
 }
 
+/// Number of brokers that the cluster has now; none while it does not answer.
+pub fn brokers(broker: &str) -> Option<usize> {
+    let found = block_on(async { Admin::new(config_of(broker)).expect("admin").describe_cluster().await });
+    found.ok().map(|cluster| cluster.brokers.len())
+}
+
+/// Deletes a topic of a broker.
+pub fn delete_at(broker: &str, topic: &str) {
+    let gone = [topic.to_owned()];
+    block_on(async { Admin::new(config_of(broker)).expect("admin").delete_topics(&gone).await.expect("deletion") });
+}
+
 /// Writes a record into a topic.
 pub fn write(topic: &str, key: &str, value: &str) {
     let record = ProducerRecord {

@@ -114,13 +114,10 @@ impl Broker {
         );
     }
 
-    /// Starts it and waits until it takes requests.
+    /// Starts it and waits until it takes connections.
     pub fn start(&mut self) {
         self.launch();
-        let log = self.dir.join("kafka.log");
-        wait_until(&format!("the private broker starts; its log: {}", log.display()), SOON, || {
-            std::fs::read_to_string(&log).ok().filter(|text| text.contains("Kafka Server started"))
-        });
+        wait_until("the private broker takes connections", SOON, || std::net::TcpStream::connect(self.address()).ok());
     }
 
     /// Starts it; a cluster's broker answers once most of the others run.
