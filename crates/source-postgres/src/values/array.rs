@@ -8,12 +8,12 @@ use super::ValueError;
 const WRONG: ValueError = ValueError("an array");
 
 /// An array of one dimension. `delimiter`: a comma, but of boxes a semicolon. `nested_as_text`: an inner array stands as its own text; else it is refused, since
-/// Connect's schema of the column has room for one dimension only.
+/// Connect's schema of the column has room for one dimension only. `element` gets none for a null.
 pub fn array(
     raw: &Bytes,
     delimiter: u8,
     nested_as_text: bool,
-    mut element: impl FnMut(&Bytes) -> Result<Value, ValueError>,
+    mut element: impl FnMut(Option<&Bytes>) -> Result<Value, ValueError>,
 ) -> Result<Value, ValueError> {
     let mut at = skip_bounds(raw)?;
     if raw.get(at) != Some(&b'{') {
@@ -32,10 +32,7 @@ pub fn array(
             Some(_) => bare(raw, at, delimiter),
             None => return Err(WRONG),
         };
-        values.push(match item {
-            Some(item) => element(&item)?,
-            None => Value::Null,
-        });
+        values.push(element(item.as_ref())?);
         match raw.get(next) {
             Some(byte) if *byte == delimiter => at = next + 1,
             Some(b'}') if next + 1 == raw.len() => return Ok(Value::Array(values)),
@@ -109,8 +106,9 @@ mod tests {
     use super::*;
 
     fn items(text: &str) -> Result<Vec<Option<String>>, ValueError> {
-        let value =
-            array(&Bytes::copy_from_slice(text.as_bytes()), b',', true, |item| super::super::utf8(item).map(Value::String))?;
+        let text_or_null =
+            |item: Option<&Bytes>| item.map_or(Ok(Value::Null), |item| super::super::utf8(item).map(Value::String));
+        let value = array(&Bytes::copy_from_slice(text.as_bytes()), b',', true, text_or_null)?;
         let Value::Array(values) = value else { panic!() };
         Ok(values.iter().map(|value| value.as_str().map(str::to_owned)).collect())
     }

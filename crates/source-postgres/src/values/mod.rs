@@ -71,6 +71,8 @@ enum Codec {
     Shape(BinaryMode),
     Array {
         element: Box<Codec>,
+        /// whether the elements' schema has room for nulls: an enumeration's has not
+        nulls: bool,
         delimiter: u8,
     },
 }
@@ -175,7 +177,8 @@ impl Codec {
             && let Some(array) = known.filter(|known| known.element != 0)
         {
             let delimiter = if array.element == oid::BOX { b';' } else { b',' };
-            return Codec::Array { element: Box::new(Codec::new(array.element, column, element, types)), delimiter };
+            let codec = Codec::new(array.element, column, element, types);
+            return Codec::Array { element: Box::new(codec), nulls: element.optional, delimiter };
         }
         match schema.name.as_deref().unwrap_or("") {
             "io.debezium.data.geometry.Geometry" | "io.debezium.data.geometry.Geography" => Codec::Geometry(schema.clone()),
@@ -220,7 +223,13 @@ impl Codec {
             Codec::Vector { single } => geometry::vector(raw, *single),
             Codec::SparseVector(schema) => geometry::sparse_vector(raw, schema),
             Codec::Shape(mode) => geometry::driver_text(raw).map(|text| bytes::represent(&text, *mode)),
-            Codec::Array { element, delimiter } => array::array(raw, *delimiter, element.is_textual(), |item| element.text(item)),
+            Codec::Array { element, nulls, delimiter } => {
+                array::array(raw, *delimiter, element.is_textual(), |item| match item {
+                    Some(item) => element.text(item),
+                    None if *nulls => Ok(Value::Null),
+                    None => Err(ValueError("an array without nulls")),
+                })
+            }
         }
     }
 
