@@ -1,5 +1,7 @@
 //! Records what a real server's pgoutput sends, for the golden files of the decoder:
 //! `cargo run --example capture_pgoutput -- HOST PORT USER PASSWORD > crates/source-postgres/tests/golden/pg15.hex`
+//! and, with `in-progress` as one more argument, `pg15-in-progress.hex`: transactions that run at the same time, sent whole
+//! and while they run.
 //!
 //! The server needs wal_level=logical and max_prepared_transactions. Output: a line for each message, in hexadecimal,
 //! under a heading for each stream.
@@ -56,11 +58,34 @@ const CHANGES: &[&str] = &[
     "SELECT pg_logical_emit_message(false, 'end', '')",
 ];
 
+/// Statements of three sessions: transactions that run at the same time, parts of them rolled back.
+const IN_PROGRESS: &[(usize, &str)] = &[
+    (0, "BEGIN; INSERT INTO many SELECT generate_series(1, 600)"),
+    (1, "BEGIN; SAVEPOINT s; INSERT INTO by_full SELECT i, 'given up' FROM generate_series(1, 600) i; ROLLBACK TO s"),
+    (2, "INSERT INTO by_key VALUES (1, 'beside both', 'glad', 1.50)"),
+    (
+        1,
+        "INSERT INTO by_full SELECT i, 'kept' FROM generate_series(1, 400) i; SELECT pg_logical_emit_message(true, 'inside', 'kept')",
+    ),
+    (
+        0,
+        "SAVEPOINT a; INSERT INTO many VALUES (1001); SAVEPOINT b; INSERT INTO many SELECT generate_series(1, 600); ROLLBACK TO b",
+    ),
+    (2, "SELECT pg_logical_emit_message(false, 'outside', 'of transactions'); TRUNCATE parent, child"),
+    (2, "BEGIN; INSERT INTO many SELECT generate_series(1, 600); ROLLBACK"),
+    (0, "RELEASE a; ALTER TABLE many ADD COLUMN added mood; INSERT INTO many VALUES (1002, 'sad')"),
+    (1, "TRUNCATE toasted; COMMIT"),
+    (2, "INSERT INTO by_full VALUES (1001, 'after it')"),
+    (0, "COMMIT"),
+    (2, "INSERT INTO many VALUES (1003, 'glad')"),
+    (2, "SELECT pg_logical_emit_message(false, 'end', '')"),
+];
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [host, port, user, password] = arguments.as_slice() else {
-        return Err("usage: capture_pgoutput HOST PORT USER PASSWORD".into());
+    let [host, port, user, password, rest @ ..] = arguments.as_slice() else {
+        return Err("usage: capture_pgoutput HOST PORT USER PASSWORD [in-progress]".into());
     };
     let server = ConnectOptions {
         host: host.clone(),
@@ -76,12 +101,26 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     sql.execute(SCHEMA).await?;
     sql.execute("SELECT pg_create_logical_replication_slot('rowtide_capture_1', 'pgoutput')").await?;
     sql.execute("SELECT pg_create_logical_replication_slot('rowtide_capture_2', 'pgoutput', false, true)").await?;
+    if rest.is_empty() {
+        one_after_the_other(&options, &mut sql).await?;
+    } else {
+        at_the_same_time(&options).await?;
+    }
+    admin
+        .execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = 'rowtide_capture'")
+        .await?;
+    admin.execute(&format!("DROP DATABASE {DATABASE} WITH (FORCE)")).await?;
+    Ok(())
+}
+
+/// Every kind of message, with both ways of streaming.
+async fn one_after_the_other(options: &ConnectOptions, sql: &mut Connection) -> Result<(), Box<dyn std::error::Error>> {
     for statement in CHANGES {
         sql.execute(statement).await.map_err(|error| format!("{statement}: {error}"))?;
     }
     let parallel = sql.server_version() >= 160_000;
     let plain = [("proto_version", "1"), ("publication_names", "small, inserts"), ("messages", "true")];
-    capture(&options, "rowtide_capture_1", &plain).await?;
+    print!("{}", capture(options, "rowtide_capture_1", &plain).await?);
     let streaming = [
         ("proto_version", if parallel { "4" } else { "3" }),
         ("publication_names", "small, large"),
@@ -90,20 +129,42 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("two_phase", "on"),
         ("binary", "on"),
     ];
-    capture(&options, "rowtide_capture_2", &streaming).await?;
-    admin
-        .execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = 'rowtide_capture'")
-        .await?;
-    admin.execute(&format!("DROP DATABASE {DATABASE} WITH (FORCE)")).await?;
+    print!("{}", capture(options, "rowtide_capture_2", &streaming).await?);
     Ok(())
 }
 
-async fn capture(options: &ConnectOptions, slot: &str, plugin: &[(&str, &str)]) -> Result<(), ClientError> {
+/// The same transactions twice: sent whole, and while they run.
+async fn at_the_same_time(options: &ConnectOptions) -> Result<(), Box<dyn std::error::Error>> {
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        sessions.push(Connection::connect(options).await?);
+    }
+    let work = async {
+        for (session, statement) in IN_PROGRESS {
+            sessions[*session].execute(statement).await?;
+            // the server decodes it before the next one
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        }
+        Ok(())
+    };
+    let common = [("publication_names", "small, large"), ("messages", "true")];
+    let (whole, streamed) = (
+        [&[("proto_version", "1")][..], &common].concat(),
+        [&[("proto_version", "2"), ("streaming", "on")][..], &common].concat(),
+    );
+    let (whole, streamed) = (capture(options, "rowtide_capture_1", &whole), capture(options, "rowtide_capture_2", &streamed));
+    let (whole, streamed, ()) = tokio::try_join!(whole, streamed, work)?;
+    print!("{whole}{streamed}");
+    Ok(())
+}
+
+/// The messages up to the one that ends the recording, in hexadecimal.
+async fn capture(options: &ConnectOptions, slot: &str, plugin: &[(&str, &str)]) -> Result<String, ClientError> {
     let mut options = ConnectOptions { replication: true, ..options.clone() };
     // small transactions are streamed already
     options.startup_parameters.push(("logical_decoding_work_mem".into(), "64kB".into()));
     let heading: Vec<_> = plugin.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    println!("# {}", heading.join(" "));
+    let mut recorded = format!("# {}\n", heading.join(" "));
     let wanted = StartReplication {
         slot: slot.into(),
         lsn: 0,
@@ -115,11 +176,13 @@ async fn capture(options: &ConnectOptions, slot: &str, plugin: &[(&str, &str)]) 
         stream.next_batch(&mut batch).await?;
         for message in batch.drain(..) {
             let ReplicationMessage::Data { data, .. } = message else { continue };
-            println!("{}", data.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+            recorded.extend(data.iter().map(|byte| format!("{byte:02x}")));
+            recorded.push('\n');
             if let Ok(Message::Logical(message)) = decoder.decode(&data)
                 && message.prefix == "end"
             {
-                return stream.finish().await;
+                stream.finish().await?;
+                return Ok(recorded);
             }
         }
     }

@@ -11,7 +11,8 @@ use bytes::{BufMut, Bytes};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rowtide_source_postgres::decode::{
-    BinaryCopy, Decoder, Message, OldTuple, Prepared, Tuple, TupleValue, copy_text_row, pgoutput, stream_message,
+    BinaryCopy, Decoder, Message, OldTuple, Prepared, Streamed, Tuple, TupleValue, copy_text_row, pgoutput, stream_message,
+    streamed_kind,
 };
 
 fn golden(name: &str) -> PathBuf {
@@ -106,7 +107,11 @@ fn check(version: &str) -> BTreeSet<&'static str> {
         writeln!(text, "# {heading}").unwrap();
         let mut decoder = Decoder::new();
         for bytes in messages {
+            let streamed = decoder.in_stream();
             let message = decoder.decode(&bytes).unwrap_or_else(|error| panic!("{heading}: {bytes:?}: {error}"));
+            if streamed {
+                check_kind(&bytes, &message);
+            }
             names.insert(message.name());
             writeln!(text, "{}", describe(&message)).unwrap();
         }
@@ -129,6 +134,38 @@ fn recorded_streams_read_as_what_was_done() {
         let names = check(version);
         assert_eq!(names.len(), 19, "every kind of message is in the recording of {version}: {names:?}");
     }
+}
+
+#[test]
+fn transactions_in_progress_read_as_what_was_done() {
+    for version in ["pg15-in-progress", "pg18-in-progress"] {
+        let names = check(version);
+        assert!(names.contains("Stream Commit") && names.contains("Stream Abort"), "{version}: {names:?}");
+    }
+}
+
+/// What is known of a streamed message before its transaction ends is what all of it says.
+fn check_kind(bytes: &Bytes, message: &Message) {
+    let xid = match message {
+        Message::Insert(m) => m.xid,
+        Message::Update(m) => m.xid,
+        Message::Delete(m) => m.xid,
+        Message::Truncate(m) => m.xid,
+        Message::Logical(m) => m.xid,
+        Message::Type(m) => m.xid,
+        Message::Relation(m) => {
+            let known = Streamed::Relation { xid: m.xid.unwrap(), relation: m.id };
+            assert_eq!(streamed_kind(bytes), Ok(known));
+            m.xid
+        }
+        Message::Origin(origin) => {
+            assert_eq!(streamed_kind(bytes), Ok(Streamed::Origin(origin.clone())));
+            None
+        }
+        Message::StreamStop => None,
+        _ => return assert!(streamed_kind(bytes).is_err()),
+    };
+    assert_eq!(streamed_kind(bytes).unwrap().xid(), xid);
 }
 
 #[test]
@@ -222,8 +259,12 @@ proptest! {
         if in_stream {
             decoder.decode(&Bytes::from_static(b"S\0\0\0\x01\x01")).unwrap();
         }
+        let _ = streamed_kind(&bytes);
         if let Ok(message) = decoder.decode(&bytes) {
             describe(&message);
+            if in_stream {
+                check_kind(&bytes, &message);
+            }
         }
         let _ = stream_message(&bytes);
         let _ = copy_text_row(&bytes, &mut Vec::new());

@@ -229,3 +229,7 @@ impl StreamState<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "streamed_tests.rs"]
+mod tests;
