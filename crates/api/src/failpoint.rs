@@ -22,6 +22,14 @@ pub enum Failpoint {
     WindowOpened,
     /// the stream has come to the end of a window, its rows are not emitted
     WindowClosed,
+    /// the ledger of a snapshot's chunks is stored
+    ChunkDone,
+    /// a round of a snapshot has lent its view of the tables, nothing is read yet
+    RoundBegun,
+    /// the stream stands where a later round's rows belong, none is handed on
+    BarrierReached,
+    /// all rows of a snapshot are handed to the pipeline, and so is its end
+    SnapshotCompleted,
     /// a record is durable in the sink, its offset is not stored
     RecordAcked,
     /// an offset is stored, the database is not told
@@ -35,6 +43,8 @@ pub enum Failpoint {
 pub enum Phase {
     /// before the stream begins
     Snapshot,
+    /// while a snapshot is read in rounds amid the stream
+    Rounds,
     /// while the stream is read
     Stream,
     /// while the stream is read and a signal asks for rows of tables
@@ -50,6 +60,10 @@ impl Failpoint {
         Failpoint::SignalRead,
         Failpoint::WindowOpened,
         Failpoint::WindowClosed,
+        Failpoint::ChunkDone,
+        Failpoint::RoundBegun,
+        Failpoint::BarrierReached,
+        Failpoint::SnapshotCompleted,
         Failpoint::RecordAcked,
         Failpoint::OffsetStored,
         Failpoint::PositionConfirmed,
@@ -61,6 +75,9 @@ impl Failpoint {
             Failpoint::SlotCreated => &[Phase::Snapshot],
             Failpoint::ChunkRead | Failpoint::ChunkEmitted => &[Phase::Snapshot, Phase::Incremental],
             Failpoint::SignalRead | Failpoint::WindowOpened | Failpoint::WindowClosed => &[Phase::Incremental],
+            Failpoint::ChunkDone | Failpoint::RoundBegun | Failpoint::BarrierReached | Failpoint::SnapshotCompleted => {
+                &[Phase::Rounds]
+            }
             Failpoint::RecordAcked | Failpoint::OffsetStored | Failpoint::PositionConfirmed => &[Phase::Snapshot, Phase::Stream],
         }
     }
@@ -74,6 +91,10 @@ impl Failpoint {
             Failpoint::SignalRead => "signal-read",
             Failpoint::WindowOpened => "window-opened",
             Failpoint::WindowClosed => "window-closed",
+            Failpoint::ChunkDone => "chunk-done",
+            Failpoint::RoundBegun => "round-begun",
+            Failpoint::BarrierReached => "barrier-reached",
+            Failpoint::SnapshotCompleted => "snapshot-completed",
             Failpoint::RecordAcked => "record-acked",
             Failpoint::OffsetStored => "offset-stored",
             Failpoint::PositionConfirmed => "position-confirmed",

@@ -46,9 +46,12 @@ pub struct Signal {
 pub struct Batch {
     /// records in the order of the log
     pub records: Vec<SourceRecord>,
-    /// a position past the last record, reached once all records so far are durable: the end of a transaction, or
-    /// log that held nothing for us. None when the last record's own position says it all.
-    pub reached: Option<SourcePosition>,
+    /// positions past the last record, at most one of a source partition, reached once all records of the task so far
+    /// are durable: the end of a transaction, log that held nothing for us, a finished part of a snapshot. None of a
+    /// partition whose last record's own position says it all. An empty offset removes what is stored.
+    pub reached: Vec<SourcePosition>,
+    /// offsets are to be stored as soon as this batch is durable, whatever the interval: the source waits for it
+    pub urgent: bool,
 }
 
 /// A kind of source: `io.debezium.connector.postgresql.PostgresConnector`.

@@ -8,17 +8,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use rowtide_api::{Batch, Error, OffsetMap, Result, Signal, SourceTask, TaskContext};
+use rowtide_api::failpoint::{Failpoint, pass};
+use rowtide_api::{Batch, Error, OffsetMap, Result, Signal, SourcePartition, SourceTask, TaskContext};
 use rowtide_kafka::StartOffset;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{info, warn};
 
-use crate::change::Change;
 use crate::database::{Control, Database, Opened};
 use crate::dispatcher::{Aside, Dispatcher};
 use crate::heartbeat::Heartbeat;
 use crate::incremental::Beside;
+use crate::ledger::Ledger;
 use crate::progress::SnapshotEvent;
 use crate::settings::Settings;
 use crate::signal::action;
@@ -35,6 +36,7 @@ struct Running {
     batches: mpsc::Receiver<Batch>,
     /// none once its end was told
     work: Option<JoinHandle<Result<()>>>,
+    log: Arc<SourcePartition>,
     stored: watch::Sender<Option<OffsetMap>>,
     finish: watch::Sender<bool>,
     holds_log: Arc<AtomicBool>,
@@ -58,7 +60,10 @@ impl<D: Database> SourceTask for CdcTask<D> {
             Some(offset) => info!("Found previous offset {:?}", without_keys(offset)),
             None => info!("No previous offset found"),
         }
-        let resume = database.resume(offset.as_ref()).await?;
+        let ledger_partition = Ledger::partition(&partition);
+        let ledger = context.offsets.iter().find(|(map, _)| *map == ledger_partition.map).map(|(_, ledger)| ledger);
+        let stale = ledger.is_some();
+        let resume = database.resume(offset.as_ref(), ledger.and_then(Ledger::read)).await?;
         let plan = settings.mode.plan(&resume)?;
         info!("{resume:?}: the snapshot {} be taken", if plan.data { "will" } else { "will not" });
         database.prepare(&plan).await?;
@@ -66,17 +71,21 @@ impl<D: Database> SourceTask for CdcTask<D> {
 
         let heartbeat = Heartbeat::new(settings.heartbeat_interval, heartbeat_topic, server_name);
         // a snapshot of everything has nothing to go on with
-        let beside = offset.as_ref().filter(|_| !plan.data).map(Beside::read).unwrap_or_default();
+        let beside = offset.as_ref().filter(|_| !plan.data || !plan.forget_offset).map(Beside::read).unwrap_or_default();
         let (signals, channel) = mpsc::channel(channels::WAITING);
         let readers = settings.channels.start(signals_from(&beside, offset.is_some()), &signals);
         let aside = Aside::new(&settings, beside, channel);
-        let (dispatcher, batches) = Dispatcher::new(emitter, heartbeat, partition, settings.limits, aside);
+        let log = partition.clone();
+        let (mut dispatcher, batches) = Dispatcher::new(emitter, heartbeat, partition, settings.limits, aside);
+        if stale && (!plan.data || plan.forget_offset) {
+            dispatcher.drop_ledger();
+        }
         let (stored, stored_seen) = watch::channel(None);
         let (finish, finish_seen) = watch::channel(false);
         let holds_log = Arc::new(AtomicBool::default());
         let control = Control { stored: stored_seen, finish: finish_seen, holds_log: holds_log.clone() };
         let work = tokio::spawn(work(database, dispatcher, plan, settings, control));
-        self.running = Some(Running { batches, work: Some(work), stored, finish, holds_log, signals, _readers: readers });
+        self.running = Some(Running { batches, work: Some(work), log, stored, finish, holds_log, signals, _readers: readers });
         Ok(())
     }
 
@@ -95,9 +104,10 @@ impl<D: Database> SourceTask for CdcTask<D> {
         }
     }
 
-    async fn committed(&mut self, _partition: &OffsetMap, offset: &OffsetMap) -> Result<()> {
-        if let Some(running) = &self.running {
-            running.stored.send_replace(Some(offset.clone()));
+    async fn committed(&mut self, partition: &OffsetMap, offset: &OffsetMap) -> Result<()> {
+        match &self.running {
+            Some(running) if *partition == running.log.map => drop(running.stored.send_replace(Some(offset.clone()))),
+            _ => pass(Failpoint::ChunkDone),
         }
         Ok(())
     }
@@ -172,8 +182,8 @@ async fn phases<D: Database>(
 ) -> Result<()> {
     if plan.data {
         let done = tokio::select! {
-            done = snapshot(database, out, settings) => done.map(|()| true),
-            // a snapshot has no transaction boundary to wait for: it is given up, and is taken anew next time
+            done = snapshot(database, out, settings, control.clone()) => done.map(|()| true),
+            // a snapshot has no transaction boundary to wait for: what is read of it counts, the next start reads the rest
             () = control.finished() => Ok(false),
         };
         if !matches!(done, Ok(true)) {
@@ -192,14 +202,9 @@ async fn phases<D: Database>(
     database.stream(out, control).await
 }
 
-async fn snapshot<D: Database>(database: &mut D, out: &mut Dispatcher, settings: &Settings) -> Result<()> {
+async fn snapshot<D: Database>(database: &mut D, out: &mut Dispatcher, settings: &Settings, mut control: Control) -> Result<()> {
     tokio::time::sleep(settings.snapshot_delay).await;
-    let position = database.snapshot(out).await?;
-    out.read_clock();
-    out.snapshot_event(&SnapshotEvent::Completed)?;
-    out.dispatch(Change::Progress { position: position.clone() }, 0)?;
-    out.force_heartbeat(&position);
-    out.flush().await
+    database.snapshot(out, &mut control).await
 }
 
 /// Says once what running without heartbeats means.

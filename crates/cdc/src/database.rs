@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
-use rowtide_api::{OffsetMap, Result, SourcePartition, TaskContext, ToOffset};
+use rowtide_api::{Error, OffsetMap, Result, SourcePartition, TaskContext};
 use tokio::sync::watch;
 
 use crate::dispatcher::Dispatcher;
 use crate::envelope::Emitter;
+use crate::ledger::Ledger;
 use crate::settings::Settings;
 use crate::snapshot_mode::SnapshotPlan;
 
@@ -21,8 +22,10 @@ use crate::snapshot_mode::SnapshotPlan;
 pub enum Resume {
     /// no offset is stored
     Fresh,
-    /// a snapshot was under way and was not completed
+    /// a snapshot was under way, was not completed, and has to be taken anew
     SnapshotInterrupted,
+    /// a snapshot was under way: the log since its position is there, and what was not read is read on
+    SnapshotContinues,
     /// streaming goes on from the stored offset
     Stored,
     /// the log no longer has the stored position; the text is evidence
@@ -45,6 +48,12 @@ impl Control {
     pub async fn finished(&mut self) {
         // an error means that the task object is gone: that is an end too
         let _ = self.finish.wait_for(|finish| *finish).await;
+    }
+
+    /// Waits until an offset is stored.
+    pub async fn stored_once(&mut self) -> Result<()> {
+        let stored = self.stored.wait_for(Option::is_some).await;
+        stored.map(drop).map_err(|_| Error::transient("the task was stopped"))
     }
 }
 
@@ -70,15 +79,17 @@ pub trait Database: Send + Sized + 'static {
     /// Reads the configuration and connects.
     async fn open(context: &TaskContext) -> Result<Opened<Self>>;
 
-    /// Holds a stored offset against the server.
-    async fn resume(&mut self, stored: Option<&OffsetMap>) -> Result<Resume>;
+    /// Holds a stored offset against the server; with it comes the ledger of the snapshot that was under way, if it is
+    /// stored.
+    async fn resume(&mut self, stored: Option<&OffsetMap>, ledger: Option<Ledger>) -> Result<Resume>;
 
     /// Makes ready what must exist before anything is read: publications, slots, replica identities.
     async fn prepare(&mut self, plan: &SnapshotPlan) -> Result<()>;
 
     /// Takes a consistent snapshot of the captured tables' rows and hands them over, in the order and with the
-    /// markers of the original. Answers the position where the stream goes on.
-    async fn snapshot(&mut self, out: &mut Dispatcher) -> Result<Arc<dyn ToOffset>>;
+    /// markers of the original, then calls [`Dispatcher::complete_snapshot`]. What it leaves unread, because an earlier
+    /// start has read a part or because the log is to be read meanwhile, is read by `stream` in further rounds.
+    async fn snapshot(&mut self, out: &mut Dispatcher, control: &mut Control) -> Result<()>;
 
     /// Streams changes until `control.finish`, then returns at a transaction boundary. Confirms to the database what
     /// `control.stored` says is durable. Asks the dispatcher for a heartbeat after each batch and when idle, and

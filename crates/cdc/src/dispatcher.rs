@@ -6,15 +6,18 @@
 mod signals;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rowtide_api::{Batch, Error, Result, SourcePartition, SourcePosition, ToOffset};
+use rowtide_api::failpoint::{Failpoint, pass};
+use rowtide_api::{Batch, Error, OffsetMap, Result, SourcePartition, SourcePosition, ToOffset};
 use tokio::sync::mpsc;
 
 use crate::change::Change;
 use crate::envelope::Emitter;
 use crate::heartbeat::Heartbeat;
+use crate::ledger::{Ledger, LedgerBook};
 use crate::progress::{SnapshotEvent, SnapshotProgress};
+use crate::table::TableId;
 use crate::table_schema::TableSchema;
 
 pub use signals::Aside;
@@ -23,6 +26,9 @@ pub use signals::Aside;
 const DEFAULT_QUEUE_BYTES: usize = 32 << 20;
 /// Batches that wait in the queue at most, however many records they hold.
 const QUEUED_BATCHES: usize = 4;
+
+/// How often finished chunks ask to be stored before `offset.flush.interval.ms` at most.
+const LEDGER_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Bounds of the queue between a source and the pipeline.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +64,11 @@ pub struct Dispatcher {
     whole: Option<SourcePosition>,
     progress: SnapshotProgress,
     aside: Aside,
+    ledger_partition: Arc<SourcePartition>,
+    /// of the snapshot under way, where its parts can be told apart after a crash
+    ledger: Option<Arc<LedgerBook>>,
+    /// when a part's end last asked to be stored at once
+    hurried: Option<Instant>,
     now: Duration,
 }
 
@@ -71,11 +82,22 @@ impl Dispatcher {
         aside: Aside,
     ) -> (Self, mpsc::Receiver<Batch>) {
         let (queue, polled) = mpsc::channel(limits.batches);
-        let now = Duration::ZERO;
-        let progress = SnapshotProgress::default();
-        let batch = Batch::default();
-        let mut dispatcher =
-            Self { emitter, heartbeat, partition, limits, queue, batch, batch_bytes: 0, whole: None, progress, aside, now };
+        let mut dispatcher = Self {
+            emitter,
+            heartbeat,
+            ledger_partition: Ledger::partition(&partition),
+            partition,
+            limits,
+            queue,
+            batch: Batch::default(),
+            batch_bytes: 0,
+            whole: None,
+            progress: SnapshotProgress::default(),
+            aside,
+            ledger: None,
+            hurried: None,
+            now: Duration::ZERO,
+        };
         dispatcher.read_clock();
         dispatcher.note_incremental();
         (dispatcher, polled)
@@ -110,12 +132,12 @@ impl Dispatcher {
                 others.iter_mut().for_each(|record| record.position = whole.clone());
             }
             self.whole = Some(last.position.clone());
-            self.batch.reached = None;
+            self.forget_reached();
         }
         if let Some(position) = reached {
             let position = self.at(position);
             self.whole = Some(position.clone());
-            self.batch.reached = Some(position);
+            self.reached(position);
         }
         self.send_waiting();
         Ok(())
@@ -131,6 +153,59 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// Takes the estimated rows of the tables that a snapshot will read.
+    pub fn snapshot_expects(&mut self, rows: impl Iterator<Item = (TableId, u64)>) {
+        self.progress.expect(rows);
+    }
+
+    /// Counts rows of a table that a snapshot has read.
+    pub fn snapshot_rows(&mut self, table: &TableId, rows: usize) {
+        self.progress.count(table, rows as u64);
+    }
+
+    /// A round of a snapshot begins whose parts are written into this ledger. It is stored at once, with the log's
+    /// position: from then on a crash is noticed by whoever starts again.
+    pub fn open_ledger(&mut self, book: Arc<LedgerBook>, position: Arc<dyn ToOffset>) -> Result<()> {
+        self.dispatch(Change::Progress { position }, 0)?;
+        self.ledger_reached(Arc::new(book.start()));
+        self.ledger = Some(book);
+        self.batch.urgent = true;
+        Ok(())
+    }
+
+    /// All rows of a chunk were dispatched.
+    pub fn chunk_done(&mut self, table: usize, chunk: usize) {
+        let Some(book) = &self.ledger else { return };
+        let position = book.done(table, chunk);
+        self.ledger_reached(Arc::new(position));
+        if self.hurried.is_none_or(|last| last.elapsed() >= LEDGER_INTERVAL) {
+            self.hurried = Some(Instant::now());
+            self.batch.urgent = true;
+        }
+    }
+
+    /// The ledger means nothing any more.
+    pub fn drop_ledger(&mut self) {
+        self.ledger = None;
+        self.ledger_reached(Arc::new(OffsetMap::default()));
+    }
+
+    /// All rows of all tables were dispatched: the log's position, which no snapshot is part of any more, is stored
+    /// first, then the ledger goes.
+    pub async fn complete_snapshot(&mut self, position: &Arc<dyn ToOffset>) -> Result<()> {
+        self.read_clock();
+        self.snapshot_event(&SnapshotEvent::Completed)?;
+        self.dispatch(Change::Progress { position: position.clone() }, 0)?;
+        self.force_heartbeat(position);
+        if self.ledger.is_some() {
+            self.drop_ledger();
+            self.batch.urgent = true;
+        }
+        self.flush().await?;
+        pass(Failpoint::SnapshotCompleted);
+        Ok(())
+    }
+
     /// Counts a change of a resumed transaction that was emitted before the restart.
     pub fn count_in_transaction(&mut self, table: &TableSchema) {
         self.emitter.count_only(table);
@@ -142,7 +217,7 @@ impl Dispatcher {
         if due {
             let at = self.at(position.clone());
             self.batch.records.push(self.heartbeat.record(self.now, at));
-            self.batch.reached = None;
+            self.forget_reached();
         }
         due
     }
@@ -160,7 +235,7 @@ impl Dispatcher {
 
     /// Whether nothing waits to be handed over.
     pub fn is_empty(&self) -> bool {
-        self.batch.records.is_empty() && self.batch.reached.is_none()
+        self.batch.records.is_empty() && self.batch.reached.is_empty()
     }
 
     /// Hands the batch to the pipeline, waiting while the queue is full. Cancelling loses nothing: what was not
@@ -174,6 +249,24 @@ impl Dispatcher {
         slot.send(std::mem::take(&mut self.batch));
         self.batch_bytes = 0;
         Ok(())
+    }
+
+    /// The partition of the log reaches a position past its last record.
+    fn reached(&mut self, position: SourcePosition) {
+        self.forget_reached();
+        // first: whoever stores them one by one stores the log's position before the ledger's end
+        self.batch.reached.insert(0, position);
+    }
+
+    fn forget_reached(&mut self) {
+        let partition = &self.partition;
+        self.batch.reached.retain(|reached| !Arc::ptr_eq(&reached.partition, partition));
+    }
+
+    fn ledger_reached(&mut self, offset: Arc<dyn ToOffset>) {
+        let partition = self.ledger_partition.clone();
+        self.batch.reached.retain(|reached| !Arc::ptr_eq(&reached.partition, &partition));
+        self.batch.reached.push(SourcePosition { partition, offset });
     }
 
     fn at(&self, offset: Arc<dyn ToOffset>) -> SourcePosition {

@@ -1,7 +1,8 @@
 //! What all databases share: from a `Change` to Connect's source records, and how a connector lives.
 //!
 //! Belongs here: the relational model, filters, topic naming, column options, envelopes, transaction metadata,
-//! heartbeats, signals, notifications, snapshot modes and progress, incremental snapshots, the coordinator that makes a connector of any [`database::Database`].
+//! heartbeats, signals, notifications, snapshot modes, progress, markers and ledger, incremental snapshots, the coordinator
+//! that makes a connector of any [`database::Database`].
 //! Does not: anything that one database alone has (slots, binlogs), and what happens to a record after it was made.
 
 pub mod adjust;
@@ -16,6 +17,8 @@ pub mod headers;
 pub mod heartbeat;
 pub mod incremental;
 pub mod java_order;
+pub mod ledger;
+pub mod markers;
 pub mod naming;
 pub mod notification;
 pub mod options;

@@ -3,9 +3,16 @@
 //! Sources tell [`crate::Dispatcher::snapshot_event`]. What is made of the events (notifications, metrics) belongs to
 //! whoever takes them there; when a table is read belongs to the source.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
 
 use crate::table::TableId;
+
+/// Time between two lines of progress in the log.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// An event of an initial snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,31 +88,64 @@ pub struct SnapshotProgress {
     done: (usize, u64),
     /// tables in all
     tables: usize,
+    /// tables that are being read: rows so far, and since when
+    reading: HashMap<TableId, (u64, Instant)>,
+    /// estimated rows of those that are not done
+    expected: HashMap<TableId, u64>,
+    told: Option<Instant>,
 }
 
 impl SnapshotProgress {
+    /// Takes the estimated rows of tables that will be read.
+    pub fn expect(&mut self, rows: impl Iterator<Item = (TableId, u64)>) {
+        self.expected = rows.collect();
+    }
+
+    /// Counts rows of a table that were read.
+    pub fn count(&mut self, table: &TableId, rows: u64) {
+        let Some((count, since)) = self.reading.get_mut(table) else { return };
+        *count += rows;
+        if self.told.is_none_or(|told| told.elapsed() >= BETWEEN_LINES) {
+            self.told = Some(Instant::now());
+            let expected = self.expected.get(table).copied().unwrap_or(0);
+            info!("\t Exported {count} records for table '{table}'{}", outlook(*count, expected, since.elapsed()));
+        }
+    }
+
     /// Takes an event.
     pub fn take(&mut self, event: &SnapshotEvent) {
         match event {
-            SnapshotEvent::Started { tables, .. } => *self = Self { tables: tables.len(), ..Self::default() },
+            SnapshotEvent::Started { tables, .. } => {
+                *self = Self { tables: tables.len(), told: Some(Instant::now()), ..Self::default() };
+            }
+            SnapshotEvent::TableStarted { table } => {
+                info!("Exporting data from table '{table}'");
+                self.reading.insert(table.clone(), (0, Instant::now()));
+            }
             SnapshotEvent::TableCompleted { table, rows, .. } => {
                 self.done = (self.done.0 + 1, self.done.1 + rows);
-                tracing::info!(
-                    "\t Finished exporting {rows} records for table '{table}' ({} of {} tables)",
-                    self.done.0,
-                    self.tables
-                );
+                self.reading.remove(table);
+                self.expected.remove(table);
+                let (done, tables) = (self.done.0, self.tables);
+                info!("\t Finished exporting {rows} records for table '{table}' ({done} of {tables} tables)");
             }
-            SnapshotEvent::Completed => {
-                tracing::info!("Snapshot completed: {} rows of {} tables", self.done.1, self.done.0);
-            }
+            SnapshotEvent::Completed => info!("Snapshot completed: {} rows of {} tables", self.done.1, self.done.0),
             SnapshotEvent::Aborted => {
-                tracing::warn!("Snapshot ended before its time, after {} of {} tables", self.done.0, self.tables)
+                warn!("Snapshot ended before its time, after {} of {} tables", self.done.0, self.tables);
             }
-            SnapshotEvent::Skipped => tracing::info!("Snapshot skipped"),
-            SnapshotEvent::TableStarted { .. } | SnapshotEvent::ChunkStarted(_) | SnapshotEvent::ChunkCompleted(_) => {}
+            SnapshotEvent::Skipped => info!("Snapshot skipped"),
+            SnapshotEvent::ChunkStarted(_) | SnapshotEvent::ChunkCompleted(_) => {}
         }
     }
+}
+
+/// ` of about 1000 (12 %, 34 s left)`, as far as it is known.
+fn outlook(rows: u64, expected: u64, since: Duration) -> String {
+    if rows == 0 || expected <= rows {
+        return String::new();
+    }
+    let left = since.mul_f64((expected - rows) as f64 / rows as f64);
+    format!(" of about {expected} ({} %, {} s left)", rows * 100 / expected, left.as_secs())
 }
 
 #[cfg(test)]
@@ -122,5 +162,12 @@ mod tests {
         assert_eq!((progress.done, progress.tables), ((1, 3), 1));
         progress.take(&started);
         assert_eq!((progress.done, progress.tables), ((0, 0), 1));
+    }
+
+    #[test]
+    fn what_is_left_is_told_only_where_it_is_known() {
+        assert_eq!(outlook(250, 1000, Duration::from_secs(10)), " of about 1000 (25 %, 30 s left)");
+        assert_eq!(outlook(0, 1000, Duration::from_secs(10)), "");
+        assert_eq!(outlook(1001, 1000, Duration::from_secs(10)), "");
     }
 }

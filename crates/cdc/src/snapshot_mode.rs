@@ -83,10 +83,11 @@ impl SnapshotMode {
         let stream = self.streams();
         let rows = SnapshotPlan { data: true, stream, forget_offset: true };
         match resume {
+            Resume::SnapshotContinues if self.reads_rows() => Ok(SnapshotPlan { forget_offset: !stream, ..rows }),
             _ if self == SnapshotMode::Always => Ok(rows),
             Resume::Fresh => Ok(SnapshotPlan { data: self.reads_rows(), stream, forget_offset: true }),
             Resume::SnapshotInterrupted if self.reads_rows() => Ok(rows),
-            Resume::SnapshotInterrupted => Err(Error::configuration(
+            Resume::SnapshotInterrupted | Resume::SnapshotContinues => Err(Error::configuration(
                 "The connector previously stopped while taking a snapshot, but now the connector is configured to never allow snapshots.",
             )
             .remedy("Reconfigure the connector to use snapshots initially or when needed: snapshot.mode=initial or when_needed.")),
@@ -136,6 +137,9 @@ mod tests {
         assert_eq!(plan(NoData, lost()), None);
         assert_eq!(plan(WhenNeeded, lost()), Some((true, true)));
         assert_eq!(plan(Always, Resume::Stored), Some((true, true)));
+        let goes_on = |mode: SnapshotMode| !mode.plan(&Resume::SnapshotContinues).unwrap().forget_offset;
+        assert!(goes_on(Initial) && goes_on(Always) && goes_on(WhenNeeded) && !goes_on(InitialOnly));
+        assert_eq!(plan(NoData, Resume::SnapshotContinues), None);
         let chosen = ConfigurationBased(Choices { data: false, stream: true, on_data_error: true });
         assert_eq!(plan(chosen, Resume::Fresh), Some((false, true)));
         assert_eq!(plan(chosen, lost()), Some((true, true)));

@@ -31,9 +31,17 @@ struct Partition {
 }
 
 struct Waiting {
-    /// none: a position without a record, reached as soon as it is at the front
-    sequence: Option<u64>,
+    need: Need,
     offset: Arc<dyn ToOffset>,
+}
+
+/// What a position waits for, beside those before it in its partition.
+#[derive(Clone, Copy, PartialEq)]
+enum Need {
+    /// its own record
+    Record(u64),
+    /// a position without a record: every record of the task before this number
+    AllBefore(u64),
 }
 
 /// How far a source partition is durable.
@@ -63,21 +71,23 @@ impl AckTracker {
         let sequence = self.next_sequence();
         let index = self.partition(&position.partition);
         self.acked.push_back(Slot { partition: index, done });
-        self.partitions[index].waiting.push_back(Waiting { sequence: Some(sequence), offset: position.offset });
+        self.partitions[index].waiting.push_back(Waiting { need: Need::Record(sequence), offset: position.offset });
         if done {
-            self.settle(index);
+            self.settle_after(index, true);
         }
         sequence
     }
 
-    /// Takes a position without a record: complete as soon as everything before it is.
+    /// Takes a position without a record: complete as soon as every record of the task before it is, those of other
+    /// partitions too.
     pub fn reached(&mut self, position: SourcePosition) {
+        let need = Need::AllBefore(self.next_sequence());
         let index = self.partition(&position.partition);
         let waiting = &mut self.partitions[index].waiting;
         // Of several in a row only the last counts: an idle log behind a slow record costs no memory.
         match waiting.back_mut() {
-            Some(last) if last.sequence.is_none() => last.offset = position.offset,
-            _ => waiting.push_back(Waiting { sequence: None, offset: position.offset }),
+            Some(last) if last.need == need => last.offset = position.offset,
+            _ => waiting.push_back(Waiting { need, offset: position.offset }),
         }
         self.settle(index);
     }
@@ -93,9 +103,8 @@ impl AckTracker {
         }
         let partition = slot.partition;
         // Most acks don't complete the front; looking at it is all they cost.
-        if self.partitions[partition].waiting.front().is_some_and(|front| front.sequence == Some(sequence)) {
-            self.settle(partition);
-        }
+        let at_front = self.partitions[partition].waiting.front().is_some_and(|front| front.need == Need::Record(sequence));
+        self.settle_after(partition, at_front);
         true
     }
 
@@ -113,29 +122,45 @@ impl AckTracker {
         })
     }
 
+    /// A record of this partition is done; `at_front`: it may be what the partition waits for.
+    fn settle_after(&mut self, partition: usize, at_front: bool) {
+        let before = self.base;
+        while self.acked.front().is_some_and(|slot| slot.done) {
+            self.acked.pop_front();
+            self.base += 1;
+        }
+        if at_front {
+            self.settle(partition);
+        }
+        if self.base == before {
+            return;
+        }
+        for index in 0..self.partitions.len() {
+            if matches!(self.partitions[index].waiting.front(), Some(Waiting { need: Need::AllBefore(_), .. })) {
+                self.settle(index);
+            }
+        }
+    }
+
     fn settle(&mut self, index: usize) {
         let base = self.base;
         let acked = &self.acked;
         let partition = &mut self.partitions[index];
-        let done = |waiting: &Waiting| match waiting.sequence {
+        let done = |waiting: &Waiting| match waiting.need {
             // Whatever left the ring was done.
-            Some(sequence) => sequence < base || acked.get((sequence - base) as usize).is_some_and(|slot| slot.done),
-            None => true,
+            Need::Record(sequence) => sequence < base || acked.get((sequence - base) as usize).is_some_and(|slot| slot.done),
+            Need::AllBefore(sequence) => sequence <= base,
         };
         let mut records = partition.durable.as_ref().map_or(0, |durable| durable.records);
         let mut last = None;
         while partition.waiting.front().is_some_and(done) {
             last = partition.waiting.pop_front();
-            records += u64::from(last.as_ref().is_some_and(|waiting| waiting.sequence.is_some()));
+            records += u64::from(last.as_ref().is_some_and(|waiting| matches!(waiting.need, Need::Record(_))));
         }
         if let Some(last) = last {
             let advance = partition.durable.as_ref().map_or(0, |durable| durable.advance) + 1;
             let position = SourcePosition { partition: partition.source.clone(), offset: last.offset };
             partition.durable = Some(Durable { position, records, advance });
-        }
-        while self.acked.front().is_some_and(|slot| slot.done) {
-            self.acked.pop_front();
-            self.base += 1;
         }
     }
 }
@@ -208,6 +233,20 @@ mod tests {
         assert_eq!((lsn(&tracker, &one), tracker.outstanding()), (Some(1), 0));
     }
 
+    #[test]
+    fn a_position_without_a_record_waits_for_those_of_other_partitions() {
+        let (log, ledger) = (source(0), source(1));
+        let mut tracker = AckTracker::default();
+        tracker.track(at(&log, 1), false);
+        tracker.reached(at(&ledger, 1));
+        tracker.track(at(&log, 2), false);
+        tracker.reached(at(&ledger, 2));
+        tracker.ack(1);
+        assert_eq!(lsn(&tracker, &ledger), None);
+        tracker.ack(0);
+        assert_eq!((lsn(&tracker, &log), lsn(&tracker, &ledger)), (Some(2), Some(2)));
+    }
+
     /// What is tracked: a record of a partition (perhaps dropped), or a position alone.
     #[derive(Clone, Debug)]
     enum Step {
@@ -216,8 +255,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against the definition itself: the durable position is that of the last entry before the first record
-        /// that is not done.
+        /// Against the definition itself: the durable position is that of the last entry before the first one that is
+        /// not done: a record's own, or without a record every record before it.
         #[test]
         fn the_prefix_is_contiguous_in_every_order(
             steps in prop::collection::vec(prop_oneof![
@@ -229,18 +268,21 @@ mod tests {
         ) {
             let logs = [source(0), source(1), source(2)];
             let mut tracker = AckTracker::default();
-            // per partition: (lsn, sequence of a record that must be done)
-            let mut model: Vec<Vec<(i64, Option<u64>)>> = vec![Vec::new(); 3];
+            // per partition: (lsn, the record that must be done, or all before a number)
+            let mut model: Vec<Vec<(i64, Need)>> = vec![Vec::new(); 3];
             let mut open: Vec<u64> = Vec::new();
             let mut order = order.into_iter();
             for (n, step) in steps.into_iter().enumerate() {
                 match step {
                     Step::Record(p, done) => {
                         let sequence = tracker.track(at(&logs[p], n as i64), done);
-                        model[p].push((n as i64, (!done).then_some(sequence)));
+                        model[p].push((n as i64, if done { Need::AllBefore(0) } else { Need::Record(sequence) }));
                         if !done { open.push(sequence); }
                     }
-                    Step::Reached(p) => { tracker.reached(at(&logs[p], n as i64)); model[p].push((n as i64, None)); }
+                    Step::Reached(p) => {
+                        model[p].push((n as i64, Need::AllBefore(tracker.next_sequence())));
+                        tracker.reached(at(&logs[p], n as i64));
+                    }
                 }
                 // some acks come while records are still being tracked
                 if n >= early && !open.is_empty() && let Some(pick) = order.next() {
@@ -262,12 +304,15 @@ mod tests {
     fn check(
         tracker: &AckTracker,
         logs: &[Arc<SourcePartition>],
-        model: &[Vec<(i64, Option<u64>)>],
+        model: &[Vec<(i64, Need)>],
         open: &[u64],
     ) -> Result<(), TestCaseError> {
         for (log, entries) in logs.iter().zip(model) {
-            let waits = |(_, sequence): &&(i64, Option<u64>)| sequence.is_none_or(|sequence| !open.contains(&sequence));
-            let expected = entries.iter().take_while(waits).last().map(|(lsn, _)| *lsn);
+            let done = |(_, need): &&(i64, Need)| match need {
+                Need::Record(sequence) => !open.contains(sequence),
+                Need::AllBefore(sequence) => open.iter().all(|open| open >= sequence),
+            };
+            let expected = entries.iter().take_while(done).last().map(|(lsn, _)| *lsn);
             prop_assert_eq!(lsn(tracker, log), expected);
         }
         Ok(())

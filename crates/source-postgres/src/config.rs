@@ -2,6 +2,7 @@
 //!
 //! How options are declared and validated belongs to `options`; settings shared by all databases are `rowtide_cdc`'s.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,6 +60,72 @@ pub struct Streaming {
     pub disk: u64,
     /// `rowtide.streaming.spill.directory`; none: the worker's place for such files
     pub directory: Option<PathBuf>,
+}
+
+/// `snapshot.tables.order.by.row.count`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum RowCountOrder {
+    Disabled,
+    Ascending,
+    Descending,
+}
+
+/// How the rows of a snapshot are read.
+#[derive(Clone, Debug)]
+pub struct SnapshotConfig {
+    /// `snapshot.max.threads`
+    pub threads: usize,
+    /// `snapshot.max.threads.multiplier`
+    multiplier: u64,
+    /// `snapshot.max.threads.multiplier.<table>`
+    multipliers: HashMap<String, u64>,
+    /// `legacy.snapshot.max.threads`: several connections read a table each
+    pub whole_tables: bool,
+    /// `rowtide.snapshot.chunk.bytes`
+    pub chunk_bytes: u64,
+    /// `rowtide.snapshot.round.ms`, with `rowtide.snapshot.concurrent.stream`
+    pub round_time: Option<Duration>,
+    /// `snapshot.tables.order.by.row.count`
+    pub order: RowCountOrder,
+    /// whether every update is in the stream: then a row that moves between two rounds is not missed
+    pub moves_are_seen: bool,
+}
+
+impl SnapshotConfig {
+    fn read(config: &Config<'_>, skips: &impl Fn(&str) -> bool) -> Result<Self> {
+        let multiplier = "snapshot.max.threads.multiplier";
+        let mut multipliers = HashMap::new();
+        for (name, value) in config.props().iter() {
+            if let Some(table) = name.strip_prefix(multiplier).and_then(|rest| rest.strip_prefix('.')) {
+                let number = value.trim().parse().ok().filter(|number| *number > 0);
+                let wrong = || Error::configuration(format!("The '{name}' value is invalid: '{value}' is no positive number"));
+                multipliers.insert(table.to_owned(), number.ok_or_else(wrong)?);
+            }
+        }
+        let threads = config.size("snapshot.max.threads")?.max(1);
+        let legacy = config.flag("legacy.snapshot.max.threads") || config.flag("internal.legacy.snapshot.max.threads");
+        let round_time = config.millis("rowtide.snapshot.round.ms")?;
+        Ok(Self {
+            threads,
+            multiplier: config.size(multiplier)?.max(1) as u64,
+            multipliers,
+            whole_tables: legacy && threads > 1,
+            chunk_bytes: config.size("rowtide.snapshot.chunk.bytes")?.max(1) as u64,
+            round_time: config.flag("rowtide.snapshot.concurrent.stream").then_some(round_time),
+            order: match config.text("snapshot.tables.order.by.row.count")?.to_ascii_lowercase().as_str() {
+                "ascending" => RowCountOrder::Ascending,
+                "descending" => RowCountOrder::Descending,
+                _ => RowCountOrder::Disabled,
+            },
+            moves_are_seen: !skips("u") && !config.flag("skip.messages.without.change"),
+        })
+    }
+
+    /// Into how many chunks a table is split for the connections.
+    pub fn chunks_of(&self, table: &str) -> u64 {
+        self.threads as u64 * self.multipliers.get(table).unwrap_or(&self.multiplier)
+    }
 }
 
 /// Everything that is PostgreSQL's own.
@@ -127,6 +194,8 @@ pub struct PostgresConfig {
     pub chunk_size: usize,
     /// `rowtide.streaming.transactions`: the server sends transactions before they end
     pub streaming: Option<Streaming>,
+    /// `snapshot.*` that say how rows are read
+    pub snapshot: SnapshotConfig,
     /// `guardrail.collections.max` and whether exceeding it stops the connector; 0: off
     pub guardrail: (usize, bool),
 }
@@ -174,6 +243,7 @@ impl PostgresConfig {
             mark_deletes: config.text("incremental.snapshot.watermarking.strategy")?.eq_ignore_ascii_case("insert_delete"),
             chunk_size: config.size("incremental.snapshot.chunk.size")?.max(1),
             streaming: if config.flag("rowtide.streaming.transactions") { Some(streaming(config)?) } else { None },
+            snapshot: SnapshotConfig::read(config, &skips)?,
             guardrail: (
                 config.size("guardrail.collections.max")?,
                 config.text("guardrail.collections.limit.action")?.eq_ignore_ascii_case("fail"),

@@ -5,6 +5,7 @@ use rowtide_api::{
     ConfigDef, ConfigValue, Error, ExactlyOnce, OffsetMap, PluginInfo, PluginKind, Props, Result, SourceConnector, SourceTask,
 };
 use rowtide_cdc::CdcTask;
+use rowtide_cdc::ledger::Ledger;
 use tracing::{error, warn};
 
 use crate::client::Connection;
@@ -57,9 +58,11 @@ impl SourceConnector for PostgresConnector {
         ExactlyOnce::Supported
     }
 
-    /// Debezium's connector leaves them to the worker too. What could never be resumed from is refused.
+    /// Debezium's connector leaves them to the worker too. What could never be resumed from is refused; a snapshot's ledger
+    /// that means nothing is passed over when it is read.
     fn alter_offsets(&self, _props: &Props, offsets: &[(OffsetMap, Option<OffsetMap>)]) -> Result<bool> {
-        for offset in offsets.iter().filter_map(|(_, offset)| offset.as_ref()) {
+        let logs = offsets.iter().filter(|(partition, _)| !Ledger::is_partition(partition));
+        for offset in logs.filter_map(|(_, offset)| offset.as_ref()) {
             if offset.int("lsn").is_none() {
                 return Err(Error::configuration("an offset of the PostgreSQL connector needs the whole number 'lsn'")
                     .remedy("take the offset that GET /connectors/{name}/offsets shows and change its numbers"));

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rowtide_api::{Error, OffsetMap, Result, SourcePartition, TaskContext, ToOffset};
+use rowtide_api::{Error, OffsetMap, Result, SourcePartition, TaskContext};
 use rowtide_cdc::database::{Control, Database, Opened, Resume};
 use rowtide_cdc::envelope::{Emitter, SourceKind};
 use rowtide_cdc::filters::TableFilters;
+use rowtide_cdc::ledger::Ledger;
 use rowtide_cdc::naming::TopicNaming;
 use rowtide_cdc::settings::Settings;
 use rowtide_cdc::shape::TableShaper;
@@ -55,10 +56,24 @@ pub struct Postgres {
     pub(crate) resuming: bool,
     /// the slot that was created for this start, with the snapshot that it exports
     pub(crate) created: Option<CreatedSlot>,
+    /// what is to be read of the tables' rows
+    pub(crate) snapshot: SnapshotState,
     slot: Option<SlotState>,
+    unfinished: Ledger,
     system: u64,
     /// where files go that nobody needs after us
     scratch: PathBuf,
+}
+
+/// What is to be read of the tables' rows.
+#[derive(Debug)]
+pub(crate) enum SnapshotState {
+    /// nothing
+    None,
+    /// all of them; `resumable`: a stream follows, so that a crash in between costs only the chunks that are not done
+    Whole { resumable: bool },
+    /// what this ledger has not, in rounds amid the stream
+    Rest(Ledger),
 }
 
 #[async_trait]
@@ -99,31 +114,44 @@ impl Database for Postgres {
                 position: Position::default(),
                 resuming: false,
                 created: None,
+                snapshot: SnapshotState::None,
                 slot: None,
+                unfinished: Ledger::default(),
                 system,
                 scratch: context.scratch.clone(),
             },
         })
     }
 
-    async fn resume(&mut self, stored: Option<&OffsetMap>) -> Result<Resume> {
+    async fn resume(&mut self, stored: Option<&OffsetMap>, ledger: Option<Ledger>) -> Result<Resume> {
         self.slot = slot::state(&mut self.sql, &self.config).await?;
         let Some(position) = stored.and_then(Position::read) else { return Ok(Resume::Fresh) };
         self.check_system(&position)?;
-        if position.snapshot.is_some() {
-            return Ok(Resume::SnapshotInterrupted);
-        }
+        let interrupted = position.snapshot.is_some();
+        // a Java worker between us and our ledger has skipped log that its chunks need
+        self.unfinished = position.system.and(ledger).unwrap_or_default();
         self.resuming = true;
         self.position = position;
-        Ok(match slot::check(&self.position, self.slot.as_ref(), &self.config) {
-            Ok(()) => Resume::Stored,
-            Err(evidence) => Resume::Lost(evidence),
+        Ok(match (slot::check(&self.position, self.slot.as_ref(), &self.config), interrupted) {
+            (Ok(()), false) => Resume::Stored,
+            (Err(evidence), false) => Resume::Lost(evidence),
+            (Ok(()), true) => Resume::SnapshotContinues,
+            (Err(_), true) => Resume::SnapshotInterrupted,
         })
     }
 
     async fn prepare(&mut self, plan: &SnapshotPlan) -> Result<()> {
         let captured = self.captured_tables().await?;
         self.check_guardrail(&captured)?;
+        if plan.forget_offset {
+            self.resuming = false;
+            self.position = Position::default();
+        }
+        self.snapshot = match plan {
+            SnapshotPlan { data: true, forget_offset: false, .. } => SnapshotState::Rest(std::mem::take(&mut self.unfinished)),
+            SnapshotPlan { data: true, stream, .. } => SnapshotState::Whole { resumable: *stream },
+            SnapshotPlan { data: false, .. } => SnapshotState::None,
+        };
         if !plan.stream {
             return Ok(());
         }
@@ -132,17 +160,13 @@ impl Database for Postgres {
         if let Some(wanted) = &self.config.replica_identities {
             publication::set_replica_identities(&mut self.sql, wanted, &sorted).await?;
         }
-        if plan.forget_offset {
-            self.resuming = false;
-            self.position = Position::default();
-        }
         self.prepare_slot(plan).await?;
         self.position.system = Some(self.system);
         Ok(())
     }
 
-    async fn snapshot(&mut self, out: &mut Dispatcher) -> Result<Arc<dyn ToOffset>> {
-        crate::snapshot::run(self, out).await
+    async fn snapshot(&mut self, out: &mut Dispatcher, control: &mut Control) -> Result<()> {
+        crate::snapshot::run(self, out, control).await
     }
 
     async fn stream(&mut self, out: &mut Dispatcher, control: Control) -> Result<()> {
@@ -234,10 +258,8 @@ impl Postgres {
             };
             self.create_slot(&wanted, plan).await?;
             rowtide_api::failpoint::pass(rowtide_api::failpoint::Failpoint::SlotCreated);
-        } else if plan.data {
-            let name = format!("rowtide_snapshot_{}", std::process::id());
-            let wanted = CreateSlot { name, temporary: true, snapshot: SnapshotAction::Export, failover: false };
-            self.create_slot(&wanted, plan).await?;
+        } else if plan.data && plan.forget_offset {
+            self.create_slot(&slot::lending(), plan).await?;
         } else if let Some(slot) = self.slot.clone() {
             self.start_at_slot(&slot).await?;
         }

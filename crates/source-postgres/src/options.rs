@@ -274,6 +274,20 @@ const HONOURED: &[ConfigKey] = &[
     string("rowtide.streaming.spill.directory", Low, "Directory for transactions in progress")
         .doc("Where these files are; by default the data directory of rowtide run, and the system's temporary directory elsewhere. They have no names and vanish with the process.")
         .unlisted(),
+    long("rowtide.snapshot.chunk.bytes", Low, "Snapshot chunk size")
+        .default_value("67108864")
+        .rules(&[PositiveInteger])
+        .doc("Bytes of a table's file that a snapshot reads as one chunk; after a crash only unfinished chunks are read again.")
+        .unlisted(),
+    boolean("rowtide.snapshot.concurrent.stream", Low, "Stream beside the snapshot")
+        .default_value("false")
+        .doc("Reads the log in turns with the snapshot: the slot moves on, and no transaction stays open for the whole snapshot.")
+        .unlisted(),
+    long("rowtide.snapshot.round.ms", Low, "Snapshot round")
+        .default_value("10000")
+        .rules(&[PositiveInteger])
+        .doc("How long a snapshot reads at a time before the log has its turn, with rowtide.snapshot.concurrent.stream.")
+        .unlisted(),
 ];
 
 fn slot_name(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
@@ -508,16 +522,15 @@ mod tests {
     fn what_is_not_offered_yet_is_warned_of_when_the_user_sets_it() {
         let props: Props = [
             ("signal.kafka.topic", "signals"),
-            ("snapshot.max.threads", "4"),
+            ("signal.file", "f"),
             ("read.only", "false"),
             ("snapshot.select.statement.overrides", "s.t"),
         ]
         .into_iter()
         .collect();
         let warnings = unsupported(&props);
-        assert_eq!(warnings.len(), 2, "{warnings:?}");
-        assert!(warnings[0].contains("'snapshot.max.threads'"));
-        assert!(warnings[1].contains("snapshot.select.statement.overrides.s.t"));
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("snapshot.select.statement.overrides.s.t"));
     }
 
     #[test]

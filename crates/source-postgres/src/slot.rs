@@ -5,7 +5,7 @@ use std::time::Duration;
 use rowtide_api::{Error, Result};
 use tracing::{info, warn};
 
-use crate::client::{ClientError, Connection, CreateSlot, CreatedSlot, quote_ident, quote_literal};
+use crate::client::{ClientError, Connection, CreateSlot, CreatedSlot, SnapshotAction, quote_ident, quote_literal};
 use crate::config::{MismatchStrategy, PostgresConfig};
 use crate::errors::explain;
 use crate::position::{Position, lsn_text, parse_lsn};
@@ -125,6 +125,14 @@ async fn advance(connection: &mut Connection, config: &PostgresConfig, to: u64) 
             error,
         )),
     }
+}
+
+/// A temporary slot that only lends its snapshot. Its name is used once: the server may keep the one of a process that
+/// died for a while.
+pub fn lending() -> CreateSlot {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let name = format!("rowtide_snapshot_{}_{:x}", std::process::id(), now.as_micros());
+    CreateSlot { name, temporary: true, snapshot: SnapshotAction::Export, failover: false }
 }
 
 /// Creates the slot, or a temporary one that only lends its snapshot. The server answers once every transaction that

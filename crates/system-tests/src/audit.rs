@@ -119,30 +119,40 @@ pub struct Repeats {
 
 /// Holds the records of `orders` against the trail.
 ///
+/// A snapshot may have been read in several rounds, each at a place of the log of its own: `source.lsn` says which. The
+/// rows of one round are as they were at one place of the trail; a row of a key that is in the topic already says what
+/// its last change said.
+///
 /// # Panics
 /// When a change is missing, out of order or wrong, or when the replayed rows are not the table's.
 pub fn check(database: &Database, records: &[Record]) -> Repeats {
     let trail = Trail::read(database);
     let changes: Vec<Seen> = records.iter().filter(|record| !record.value.is_null()).map(Seen::read).collect();
-    let read_until = trail.snapshot_end(&changes);
+    let mut rounds: BTreeMap<i64, Cut> = BTreeMap::new();
+    // where the log begins
+    let mut begin = Cut::default();
     // per key: the furthest change so far, and the last one
     let mut reached: BTreeMap<i64, (usize, usize)> = BTreeMap::new();
     let mut rows: BTreeMap<i64, i64> = BTreeMap::new();
     let mut repeats = Repeats::default();
     for seen in &changes {
-        let Seen { op, id, n } = seen;
+        let Seen { op, id, n, lsn } = seen;
         let (keys, index) = trail.find(seen);
-        match reached.get(id) {
-            _ if op == "r" => {}
-            // what was over before the snapshot is in no topic
-            None => assert!(
-                index == 0 || keys[index - 1].at <= read_until,
-                "the first record of key {id} is {op} {n}, but it began with {keys:?}"
-            ),
+        let known = reached.get(id).copied();
+        match known {
+            _ if op == "r" => {
+                rounds.entry(*lsn).or_default().is_between(keys.get(index), keys.get(index + 1));
+                assert!(
+                    known.is_none_or(|(_, last)| last == index),
+                    "row {id} was read as {n} at {lsn}, after {known:?} of {keys:?}"
+                );
+            }
+            // what was over before the log begins is in no topic
+            None => begin.is_between(index.checked_sub(1).and_then(|before| keys.get(before)), keys.get(index)),
             // going back is a repeat after a restart; going on must be step by step
             Some((_, last)) => assert!(index <= last + 1, "before {op} {id} {n} this is left out: {:?}", keys[last + 1]),
         }
-        let furthest = reached.get(id).map(|(furthest, _)| *furthest);
+        let furthest = known.map(|(furthest, _)| furthest);
         repeats.records += usize::from(furthest.is_some_and(|furthest| index <= furthest));
         reached.insert(*id, (furthest.map_or(index, |furthest| furthest.max(index)), index));
         if op == "d" {
@@ -153,11 +163,40 @@ pub fn check(database: &Database, records: &[Record]) -> Repeats {
     }
     assert_eq!(rows, table(database), "the replayed topic is not the table");
     for (id, keys) in &trail.keys {
-        let ended_before = keys.last().is_some_and(|change| change.op == "d" && change.at <= read_until);
-        let last = reached.get(id).map(|(_, last)| *last);
-        assert!(ended_before || last == Some(keys.len() - 1), "key {id} ends with {last:?} of {keys:?}");
+        match reached.get(id) {
+            Some((_, last)) => assert_eq!(*last, keys.len() - 1, "key {id} ends too early: {keys:?}"),
+            None => begin.is_between(keys.last(), None),
+        }
+    }
+    assert!(begin.holds(), "records before or after the begin of the log are missing: {begin:?}");
+    for (lsn, cut) in &rounds {
+        assert!(cut.holds(), "the rows read at {lsn} are not of one moment: {cut:?}");
     }
     repeats
+}
+
+/// A place in the trail, as far as it is known: after some changes, before others.
+#[derive(Debug)]
+struct Cut {
+    after: i64,
+    before: i64,
+}
+
+impl Default for Cut {
+    fn default() -> Self {
+        Self { after: i64::MIN, before: i64::MAX }
+    }
+}
+
+impl Cut {
+    fn is_between(&mut self, change: Option<&Change>, next: Option<&Change>) {
+        self.after = self.after.max(change.map_or(i64::MIN, |change| change.at));
+        self.before = self.before.min(next.map_or(i64::MAX, |next| next.at));
+    }
+
+    fn holds(&self) -> bool {
+        self.after < self.before
+    }
 }
 
 /// What an event says.
@@ -165,6 +204,8 @@ struct Seen {
     op: String,
     id: i64,
     n: i64,
+    /// of the event; of a snapshot's row, of its round
+    lsn: i64,
 }
 
 impl Seen {
@@ -173,7 +214,7 @@ impl Seen {
         let row = if op == "d" { &record.value["before"] } else { &record.value["after"] };
         let (id, n) = (row["id"].as_i64().expect("an id"), row["n"].as_i64().expect("a version"));
         assert_eq!(record.key["id"], id, "the key of {}", record.value);
-        Self { op, id, n }
+        Self { op, id, n, lsn: record.value["source"]["lsn"].as_i64().expect("a position") }
     }
 }
 
@@ -182,7 +223,6 @@ struct Change {
     at: i64,
     op: String,
     n: i64,
-    xid: i64,
 }
 
 /// Per key what was done, in order.
@@ -193,10 +233,10 @@ struct Trail {
 impl Trail {
     fn read(database: &Database) -> Self {
         let mut keys: BTreeMap<i64, Vec<Change>> = BTreeMap::new();
-        for line in database.sql("SELECT id, at, op, n, xid FROM audit ORDER BY at").lines() {
+        for line in database.sql("SELECT id, at, op, n FROM audit ORDER BY at").lines() {
             let cells: Vec<&str> = line.split('|').collect();
             let number = |index: usize| cells[index].parse::<i64>().expect("a number");
-            let change = Change { at: number(1), op: cells[2].to_owned(), n: number(3), xid: number(4) };
+            let change = Change { at: number(1), op: cells[2].to_owned(), n: number(3) };
             keys.entry(number(0)).or_default().push(change);
         }
         Self { keys }
@@ -204,20 +244,11 @@ impl Trail {
 
     /// The key's changes, and which of them this is.
     fn find(&self, seen: &Seen) -> (&[Change], usize) {
-        let Seen { op, id, n } = seen;
+        let Seen { op, id, n, .. } = seen;
         let keys = self.keys.get(id).unwrap_or_else(|| panic!("key {id} was never in the table"));
         let fits = |change: &Change| change.n == *n && (change.op == *op || op == "r" && change.op != "d");
         let index = keys.iter().position(fits).unwrap_or_else(|| panic!("{op} {id} {n} is no change of the table: {keys:?}"));
         (keys, index)
-    }
-
-    /// Where in the trail the last snapshot was taken: there is one writer, so that the transaction of the newest row
-    /// that it read is the last one before it.
-    fn snapshot_end(&self, changes: &[Seen]) -> i64 {
-        let read = changes.iter().filter(|seen| seen.op == "r").map(|seen| self.find(seen)).map(|(keys, index)| &keys[index]);
-        let Some(newest) = read.max_by_key(|change| change.at) else { return 0 };
-        let all = self.keys.values().flatten().filter(|change| change.xid == newest.xid);
-        all.map(|change| change.at).max().unwrap_or(0)
     }
 }
 

@@ -128,7 +128,7 @@ impl Dispatcher {
                 let record = self.aside.notifier.record(notification, self.now, position);
                 if let Some(record) = record {
                     self.batch.records.push(record);
-                    self.batch.reached = None;
+                    self.forget_reached();
                 }
             }
             None => self.aside.waiting.push(notification.clone()),
@@ -144,7 +144,7 @@ impl Dispatcher {
         let (notifier, now) = (&self.aside.notifier, self.now);
         let records = self.aside.waiting.iter().filter_map(|waiting| notifier.record(waiting, now, position.clone()));
         self.batch.records.extend(records);
-        self.batch.reached = None;
+        self.forget_reached();
         self.aside.waiting.clear();
     }
 }

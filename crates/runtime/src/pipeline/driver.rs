@@ -2,12 +2,13 @@
 //!
 //! What follows from the error (retry or FAILED) belongs to `task`.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use rowtide_api::failpoint::{self, Failpoint};
 use rowtide_api::{Batch, Error, ErrorKind, OffsetMap, Result, SourceTask};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, interval, sleep, timeout_at};
 
@@ -39,6 +40,7 @@ struct Attempt<'a> {
     produce: JoinHandle<Result<()>>,
     progress: watch::Receiver<Progress>,
     flushes: mpsc::Sender<()>,
+    store_now: Arc<Notify>,
     cancel: Arc<Cancel>,
     stored: Stored,
 }
@@ -110,7 +112,16 @@ impl<'a> Attempt<'a> {
         let stage = encode::start(encoders, &rules)?;
         let (published, progress) = watch::channel(Progress::default());
         let (flushes, asked) = mpsc::channel(1);
-        let produce = Produce { sink, outputs: stage.outputs, progress: published, flushes: asked, rules };
+        let store_now = Arc::new(Notify::new());
+        let produce = Produce {
+            sink,
+            outputs: stage.outputs,
+            progress: published,
+            flushes: asked,
+            rules,
+            urgent: VecDeque::new(),
+            store_now: store_now.clone(),
+        };
         Ok(Self {
             setup,
             task,
@@ -120,6 +131,7 @@ impl<'a> Attempt<'a> {
             produce: tokio::spawn(produce.run()),
             progress,
             flushes,
+            store_now,
             cancel,
             stored: Stored { at: Vec::new(), last: Instant::now(), not_before: None },
         })
@@ -157,6 +169,7 @@ impl<'a> Attempt<'a> {
                     let _ = answer.send(self.task.signal(signal));
                 }
                 _ = tick.tick() => self.commit_when_due().await?,
+                () = self.store_now.notified() => self.commit().await?,
                 polling = poll(&mut self.task, &room), if !paused => {
                     let Some((batch, place)) = polling? else {
                         return Err(Error::fatal("the source ended although nobody asked it to"));
@@ -176,7 +189,7 @@ impl<'a> Attempt<'a> {
         self.next_sequence += batch.records.len() as u64;
         self.turn = (self.turn + 1) % self.inputs.len();
         TaskMetrics::add(&self.setup.metrics.polled, batch.records.len());
-        RawBatch { first_sequence, records: batch.records, reached: batch.reached }
+        RawBatch { first_sequence, records: batch.records, reached: batch.reached, urgent: batch.urgent }
     }
 
     /// Stores when the interval for what has advanced is over: records by `offset.flush.interval.ms`, positions alone
@@ -232,7 +245,8 @@ impl<'a> Attempt<'a> {
         for (index, durable) in durable.iter().enumerate() {
             if self.stored.at.get(index).is_none_or(|(advance, _)| *advance != durable.advance) {
                 let partition: OffsetMap = durable.position.partition.map.clone();
-                entries.push((partition, Some(durable.position.offset.to_offset())));
+                let offset = durable.position.offset.to_offset();
+                entries.push((partition, (!offset.is_empty()).then_some(offset)));
             }
         }
         if entries.is_empty() {

@@ -19,7 +19,8 @@ pub(super) struct RawBatch {
     /// sequence number of the first record
     pub first_sequence: u64,
     pub records: Vec<SourceRecord>,
-    pub reached: Option<SourcePosition>,
+    pub reached: Vec<SourcePosition>,
+    pub urgent: bool,
 }
 
 /// A batch on its way to the sink.
@@ -28,7 +29,8 @@ pub(super) struct EncodedBatch {
     /// one for each polled record, in order; true: it goes to no sink
     pub positions: Vec<(SourcePosition, bool)>,
     pub records: Vec<EncodedRecord>,
-    pub reached: Option<SourcePosition>,
+    pub reached: Vec<SourcePosition>,
+    pub urgent: bool,
     /// the topics of the records
     pub topics: Vec<Arc<str>>,
     /// why the batch ends early; the task fails once what is before it is written
@@ -58,7 +60,7 @@ impl Encoder {
         // All bytes of the batch in one buffer, split off record by record.
         let mut buffer = BytesMut::with_capacity(self.capacity);
         let mut size = 0;
-        let mut out = EncodedBatch { reached: batch.reached, ..EncodedBatch::default() };
+        let mut out = EncodedBatch { reached: batch.reached, urgent: batch.urgent, ..EncodedBatch::default() };
         out.positions.reserve(batch.records.len());
         out.records.reserve(batch.records.len());
         let mut filtered = 0;
@@ -87,7 +89,7 @@ impl Encoder {
                     None => out.positions.push((position, true)),
                     Some(error) => {
                         out.failed = Some(error);
-                        out.reached = None;
+                        out.reached.clear();
                         break;
                     }
                 },

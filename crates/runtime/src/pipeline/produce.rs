@@ -1,10 +1,11 @@
 //! The produce stage: hands encoded batches to the sink, collects its acks and says how far everything is durable.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rowtide_api::failpoint::{self, Failpoint};
 use rowtide_api::{Ack, Error, Result, Sink};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::TaskMetrics;
 use super::encode::{EncodedBatch, Rules};
@@ -26,6 +27,10 @@ pub(super) struct Produce {
     /// asks to send out what is buffered
     pub flushes: mpsc::Receiver<()>,
     pub rules: Rules,
+    /// sequence numbers before which everything is to be stored as soon as it is durable
+    pub urgent: VecDeque<u64>,
+    /// told when it is
+    pub store_now: Arc<Notify>,
 }
 
 impl Produce {
@@ -83,8 +88,9 @@ impl Produce {
         for (position, done) in batch.positions {
             tracker.track(position, done);
         }
-        if let Some(reached) = batch.reached {
-            tracker.reached(reached);
+        batch.reached.into_iter().for_each(|position| tracker.reached(position));
+        if batch.urgent {
+            self.urgent.push_back(tracker.next_sequence());
         }
         if !batch.records.is_empty() {
             self.sink.write(batch.records).await?;
@@ -130,12 +136,16 @@ impl Produce {
         None
     }
 
-    fn publish(&self, tracker: &AckTracker) {
+    fn publish(&mut self, tracker: &AckTracker) {
         let settled = tracker.next_sequence() - tracker.outstanding() as u64;
         self.progress.send_modify(|progress| {
             progress.settled = settled;
             progress.durable.clear();
             progress.durable.extend(tracker.durable().cloned());
         });
+        while self.urgent.front().is_some_and(|sequence| *sequence <= settled) {
+            self.urgent.pop_front();
+            self.store_now.notify_one();
+        }
     }
 }

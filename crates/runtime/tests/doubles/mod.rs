@@ -179,7 +179,7 @@ impl SourceTask for TestTask {
         }
         if self.next == self.log.total {
             // log behind the last record that held nothing for us
-            batch.reached = self.position(self.log.total);
+            batch.reached.extend(self.position(self.log.total));
         }
         Ok(Some(batch))
     }

@@ -22,6 +22,7 @@ impl StreamState<'_> {
     pub(super) fn begin(&mut self, wal_start: u64, begin: &Begin, out: &mut Dispatcher) -> Result<()> {
         let xid = i64::from(begin.xid);
         self.locator.begin(begin.final_lsn, xid);
+        self.last_commit = begin.final_lsn;
         let unseen = self.chunks.begin(begin.xid, begin.final_lsn);
         out.incremental().transaction(unseen);
         let resumed = !self.locator.is_passed();

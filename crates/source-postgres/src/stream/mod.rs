@@ -3,7 +3,7 @@
 //! One loop at its own pace: whatever the socket holds is read, made into changes and handed over as one batch. How
 //! messages are laid out belongs to `decode`; what a tuple's values mean to `relation` and `values`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -31,8 +31,11 @@ pub use spill::Limits as SpillLimits;
 use streamed::{Replay, Transactions};
 
 mod events;
+mod rounds;
 mod spill;
 mod streamed;
+
+use rounds::Rounds;
 
 /// How often idle log, heartbeats and the slot's xmin are looked at.
 const TICK: Duration = Duration::from_millis(500);
@@ -50,42 +53,37 @@ const MUCH_LOG: u64 = 16 << 20;
 
 /// Streams until told to finish, then to the end of the transaction under way.
 pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Control) -> Result<()> {
+    let mut rounds = Rounds::new(database).await?;
     let mut stream = start(database).await?;
     let mut state = StreamState::new(database);
     state.progress(out)?;
     out.flush().await?;
     let mut asked = control.clone();
     let mut messages = Vec::new();
+    let mut waiting = VecDeque::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     info!("Processing messages");
     loop {
+        let held = rounds.hold_stream();
         tokio::select! {
-            read = stream.next_batch(&mut messages) => {
+            read = stream.next_batch(&mut messages), if !held => {
                 read.map_err(|error| explain("reading the replication stream", error))?;
                 out.read_clock();
-                for message in messages.drain(..) {
-                    state.take(message, out).await?;
-                    beside(&mut state, &mut stream, out).await?;
-                    while state.is_reading_back() {
-                        out.read_clock();
-                        state.read_back(out).await?;
-                        beside(&mut state, &mut stream, out).await?;
-                        state.beat(out).await?;
-                        hand_over(&mut state, &mut stream, out, &mut control).await?;
-                    }
-                    if out.is_full() {
-                        hand_over(&mut state, &mut stream, out, &mut control).await?;
-                    }
-                }
+                waiting.extend(messages.drain(..));
                 state.heard = Instant::now();
             }
             changed = control.stored.changed() => {
                 changed.map_err(|_| Error::transient("the task was stopped"))?;
             }
+            opened = rounds.opened() => rounds.read(opened?, &mut state, out).await?,
             _ = ticks.tick() => {
                 out.read_clock();
+                if held {
+                    (state.heard, state.status_due) = (Instant::now(), true);
+                }
                 state.check_silence()?;
+                state.ask |= rounds.is_waiting();
             }
             signal = out.next_signal() => {
                 out.signal(&signal);
@@ -94,6 +92,7 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
             () = std::future::ready(()), if state.chunks.is_window_over() => {}
             () = asked.finished(), if !state.in_transaction() => break,
         }
+        take(&mut waiting, &mut rounds, &mut state, &mut stream, out, &mut control).await?;
         beside(&mut state, &mut stream, out).await?;
         state.look_at_streamed().await?;
         state.beat(out).await?;
@@ -104,6 +103,38 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
     }
     hand_over(&mut state, &mut stream, out, &mut control).await?;
     stream.finish().await.map_err(|error| explain("ending the replication stream", error))
+}
+
+/// Takes what was read; a snapshot's rows come in between where they belong.
+async fn take(
+    waiting: &mut VecDeque<ReplicationMessage>,
+    rounds: &mut Rounds,
+    state: &mut StreamState<'_>,
+    stream: &mut ReplicationStream,
+    out: &mut Dispatcher,
+    control: &mut Control,
+) -> Result<()> {
+    loop {
+        while !state.in_transaction() && waiting.front().is_some_and(|message| rounds.are_due(message)) {
+            rounds.go_on(state, stream, out, control).await?;
+        }
+        if rounds.hold_stream() {
+            return Ok(());
+        }
+        let Some(message) = waiting.pop_front() else { return Ok(()) };
+        state.take(message, out).await?;
+        beside(state, stream, out).await?;
+        while state.is_reading_back() {
+            out.read_clock();
+            state.read_back(out).await?;
+            beside(state, stream, out).await?;
+            state.beat(out).await?;
+            hand_over(state, stream, out, control).await?;
+        }
+        if out.is_full() {
+            hand_over(state, stream, out, control).await?;
+        }
+    }
 }
 
 /// Opens the stream at the position; a slot that another process still reads is waited for, as Debezium does.
@@ -239,10 +270,14 @@ struct StreamState<'a> {
     replay: Option<Replay>,
     /// whether events name their transaction
     metadata: bool,
+    /// commit record of the last transaction that began
+    last_commit: u64,
     /// the furthest log position that the server spoke of
     received: u64,
     confirmed: u64,
     status_due: bool,
+    /// the server is to say where it is
+    ask: bool,
     last_status: Instant,
     /// when the server last sent something, but for the time in which nobody listened
     heard: Instant,
@@ -268,9 +303,11 @@ impl<'a> StreamState<'a> {
             streamed: database.spill_limits().map(Transactions::new),
             replay: None,
             metadata: database.config.metadata,
+            last_commit: position.mark.map_or(0, |mark| mark.transaction),
             received: start,
             confirmed: database.position.confirmable().filter(|_| database.resuming).unwrap_or(0),
             status_due: true,
+            ask: false,
             last_status: Instant::now(),
             heard: Instant::now(),
             xmin_read: None,
@@ -446,10 +483,11 @@ impl<'a> StreamState<'a> {
             self.status_due = true;
         }
         control.holds_log.store(self.holds_log(), Ordering::Relaxed);
-        let ask = self.wants_sign_of_life();
-        if !self.status_due && !ask && self.last_status.elapsed() < self.status_interval() {
+        self.ask |= self.wants_sign_of_life();
+        if !self.status_due && !self.ask && self.last_status.elapsed() < self.status_interval() {
             return Ok(());
         }
+        let ask = std::mem::take(&mut self.ask);
         (self.status_due, self.last_status) = (false, Instant::now());
         let (received, confirmed) = (self.received.max(self.confirmed), self.confirmed);
         stream.send_status(received, confirmed, confirmed, ask).await.map_err(|error| explain("confirming to the server", error))

@@ -1,0 +1,101 @@
+//! Reads the rows of the captured tables with `COPY`, on one connection or several, in chunks of which a ledger says
+//! which are done.
+//!
+//! The first round is read under the snapshot that the slot exported, so that the stream goes on exactly where it ends.
+//! Here it is driven; later rounds, which a crash or `rowtide.snapshot.concurrent.stream` makes necessary, are driven by
+//! `stream::rounds` amid the log.
+
+mod emission;
+mod plan;
+mod round;
+mod split;
+mod view;
+
+use std::sync::Arc;
+
+use rowtide_api::failpoint::{Failpoint, pass};
+use rowtide_api::{Result, ToOffset};
+use rowtide_cdc::database::Control;
+use rowtide_cdc::ledger::Ledger;
+use rowtide_cdc::{Dispatcher, SnapshotEvent, TableId};
+use tracing::info;
+
+pub use emission::Emission;
+pub use view::{Exported, View};
+
+use crate::database::{Postgres, SnapshotState};
+use crate::position::{Position, lsn_text};
+
+/// Takes the snapshot, or leaves to the stream what an earlier start has begun.
+pub async fn run(database: &mut Postgres, out: &mut Dispatcher, control: &mut Control) -> Result<()> {
+    let captured = database.captured_tables().await?;
+    let tables: Arc<[TableId]> = captured.iter().filter(|id| database.filters.is_snapshotted(id)).cloned().collect();
+    out.snapshot_event(&SnapshotEvent::Started { tables, captured: captured.into() })?;
+    let SnapshotState::Whole { resumable } = database.snapshot else {
+        info!("The snapshot goes on beside the stream: what an earlier start has read is not read again");
+        return Ok(());
+    };
+    let exported = database.created.as_ref().and_then(|slot| slot.snapshot_name.clone());
+    let exported = exported.map(|name| Exported { name, lsn: database.position.lsn });
+    let mut view = View::open(&database.config, exported.as_ref(), &[]).await?;
+    let position = Position { system: database.position.system, ..view.at.clone() };
+    let mut emission = begin(database, &mut view, &Ledger::default()).await?;
+    out.snapshot_expects(emission.expected());
+    emission.begin(&position, database.config.snapshot.round_time.filter(|_| resumable));
+    if resumable {
+        // a crash from here on is noticed by the next start: it streams on from here before it reads again
+        let begun: Arc<dyn ToOffset> = Arc::new(Position { snapshot: Some(false), ..position.clone() });
+        out.open_ledger(emission.book().clone(), begun)?;
+        out.flush().await?;
+        control.stored_once().await?;
+    }
+    while let Some(piece) = emission.next().await? {
+        emission.take(piece, out)?;
+        while emission.emit(&database.block, out)? {
+            hand_on(out).await?;
+        }
+        if emission.is_idle() {
+            hand_on(out).await?;
+        }
+    }
+    let complete = emission.end();
+    while emission.emit(&database.block, out)? {
+        hand_on(out).await?;
+    }
+    hand_on(out).await?;
+    let ledger = emission.finish().await?;
+    // a temporary slot that lent the snapshot holds log back until its session ends
+    if database.created.take().is_some_and(|slot| slot.name != database.config.slot) {
+        database.replication = None;
+    }
+    database.position = position;
+    if complete {
+        database.snapshot = SnapshotState::None;
+        info!("The stream goes on at {}", lsn_text(database.position.lsn));
+        let position: Arc<dyn ToOffset> = Arc::new(database.position.clone());
+        return out.complete_snapshot(&position).await;
+    }
+    database.position.snapshot = Some(false);
+    database.snapshot = SnapshotState::Rest(ledger);
+    Ok(())
+}
+
+/// Plans a round and starts to read it.
+pub async fn begin(database: &mut Postgres, view: &mut View, ledger: &Ledger) -> Result<Emission> {
+    let captured = database.captured_tables().await?;
+    let wanted: Vec<TableId> = captured.iter().filter(|id| database.filters.is_snapshotted(id)).cloned().collect();
+    view.lock(&database.config, &wanted).await?;
+    let plans = plan::plan(database, view, &wanted, ledger).await?;
+    pass(Failpoint::RoundBegun);
+    Ok(Emission::start(std::mem::take(&mut view.sessions), view.at.clone(), plans, ledger))
+}
+
+async fn hand_on(out: &mut Dispatcher) -> Result<()> {
+    if out.is_empty() {
+        return Ok(());
+    }
+    pass(Failpoint::ChunkRead);
+    out.flush().await?;
+    pass(Failpoint::ChunkEmitted);
+    Ok(())
+}

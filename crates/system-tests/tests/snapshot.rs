@@ -1,0 +1,250 @@
+//! Initial snapshots: on several connections, resumed after kills, beside the stream.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rowtide_api::OffsetMap;
+use rowtide_api::failpoint::Failpoint;
+use rowtide_cdc::ledger::{Ledger, Split};
+use rowtide_runtime::offsets::{FileOffsetStore, OffsetStore};
+use rowtide_system_tests::scene::{LONG, Scene, note};
+use rowtide_system_tests::topics::{self, Record};
+use rowtide_testkit::postgres::Database;
+use rowtide_testkit::rowtide::Home;
+use rowtide_testkit::wait_until;
+
+/// A table of many blocks whose rows do not lie in the order of their keys, small ones, an empty one, one in partitions, one
+/// without a key.
+const TABLES: &str = "
+CREATE TABLE big (id int PRIMARY KEY, note text);
+INSERT INTO big SELECT i, repeat('x', 200) FROM generate_series(1, 20000) i;
+UPDATE big SET note = 'moved' WHERE id % 7 = 0;
+CREATE TABLE alone (id int PRIMARY KEY);
+INSERT INTO alone VALUES (1);
+CREATE TABLE barren (id int PRIMARY KEY);
+CREATE TABLE keyless (id int);
+INSERT INTO keyless SELECT i FROM generate_series(1, 300) i;
+CREATE TABLE parts (id int PRIMARY KEY, note text) PARTITION BY RANGE (id);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (500);
+CREATE TABLE parts_2 PARTITION OF parts DEFAULT;
+INSERT INTO parts SELECT i, 'p' FROM generate_series(1, 1000) i;
+ANALYZE;
+";
+const INCLUDED: &str = "public.alone,public.barren,public.big,public.keyless,public.parts";
+
+/// Takes a snapshot into a file; answers table, row and marker of each record.
+fn snapshot(database: &Database, options: &[(&str, &str)]) -> Vec<(String, serde_json::Value, String)> {
+    let home = Home::default();
+    let mut all = vec![("table.include.list", INCLUDED), ("slot.drop.on.stop", "true")];
+    all.extend(options);
+    let file = home.connector_file(&database.name, &database.connector(&all));
+    let rowtide = home.run(&[file]);
+    rowtide.wait_log("The stream goes on at");
+    rowtide.stop();
+    let records: Vec<Record> = home.lines(&database.name).iter().map(topics::of_line).collect();
+    database.wait_slot_free();
+    let rows = records.into_iter().filter(|record| record.value["op"] == "r");
+    let marked = rows.map(|mut record| {
+        let source = &record.value["source"];
+        let text = |name: &str| source[name].as_str().unwrap_or_default().to_owned();
+        let (table, marker) = (text("table"), text("snapshot"));
+        (table, record.value["after"].take(), marker)
+    });
+    marked.collect()
+}
+
+fn several_connections_read_every_row_once(database: &Database) {
+    database.sql(TABLES);
+    let threads = [("snapshot.max.threads", "4"), ("snapshot.max.threads.multiplier", "2")];
+    let small = ("rowtide.snapshot.chunk.bytes", "65536");
+    let rows = snapshot(database, &[threads[0], threads[1], small]);
+    let mut ids: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    for (table, row, _) in &rows {
+        ids.entry(table).or_default().push(row["id"].as_i64().expect("an id"));
+    }
+    ids.values_mut().for_each(|ids| ids.sort_unstable());
+    let expected = [("alone", 1), ("big", 20000), ("keyless", 300), ("parts", 1000)];
+    assert_eq!(ids, expected.into_iter().map(|(table, count)| (table, (1..=count).collect())).collect());
+    for (index, (table, _, marker)) in rows.iter().enumerate() {
+        let others = |rows: &[(String, serde_json::Value, String)]| rows.iter().any(|(other, ..)| other == table);
+        let (first, last) = (!others(&rows[..index]), !others(&rows[index + 1..]));
+        let expected = match (index, first, last) {
+            (0, ..) => "first",
+            _ if index + 1 == rows.len() => "last",
+            (_, _, true) => "last_in_data_collection",
+            (_, true, _) => "first_in_data_collection",
+            _ => "true",
+        };
+        assert_eq!(marker, expected, "row {index} of {}, of table {table}", rows.len());
+    }
+}
+
+#[test]
+fn several_connections_read_every_row_once_on_15() {
+    several_connections_read_every_row_once(&Database::new("snap_threads"));
+}
+
+#[test]
+fn several_connections_read_every_row_once_on_18() {
+    several_connections_read_every_row_once(&Database::new18("snap_threads"));
+}
+
+#[test]
+fn one_connection_reads_in_the_order_of_a_plain_scan_however_small_its_chunks() {
+    let database = Database::new("snap_order");
+    database.sql(TABLES);
+    let whole = snapshot(&database, &[]);
+    let chunks = snapshot(&database, &[("rowtide.snapshot.chunk.bytes", "8192")]);
+    assert!(whole == chunks, "rows or markers differ");
+    assert_eq!(whole.len(), 21301);
+    let ids: Vec<&str> =
+        whole.iter().filter(|(table, ..)| table == "big").map(|(_, row, _)| row["note"].as_str().unwrap()).collect();
+    assert_eq!(ids.last(), Some(&"moved"), "rows that an update moved lie behind the others");
+}
+
+/// A scene whose table has many chunks.
+fn scene(name: &str, threads: &str) -> Scene {
+    let scene = Scene::new(Database::new(name))
+        .worker("offset.flush.interval.ms=60000")
+        .option("rowtide.snapshot.chunk.bytes", "65536")
+        .option("snapshot.max.threads", threads)
+        .option("max.batch.size", "500");
+    scene
+        .database
+        .sql("INSERT INTO orders SELECT i, nextval('versions'), repeat('y', 200) FROM generate_series(100001, 108000) i");
+    scene
+}
+
+fn dies(scene: &mut Scene, point: Failpoint, count: u32) {
+    scene.home.set("ROWTIDE_FAILPOINT", &format!("{}:{count}", point.name()));
+    let mut rowtide = scene.begin();
+    let status = rowtide.wait_exit(LONG);
+    assert_eq!(status.code(), None, "it should have died at {}:{count}, and ended with {status}", point.name());
+    scene.database.wait_slot_free();
+    scene.home.unset("ROWTIDE_FAILPOINT");
+}
+
+/// The stored ledger, if there is one.
+fn ledger(scene: &Scene) -> Option<Ledger> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let store = FileOffsetStore::open(scene.home.path().join("offsets")).expect("the offsets file");
+    let all: Vec<(OffsetMap, OffsetMap)> = runtime.block_on(store.load(&scene.database.name)).expect("offsets");
+    let (_, offset) = all.into_iter().find(|(partition, _)| partition.string("rowtide") == Some("snapshot"))?;
+    Some(Ledger::read(&offset).expect("a ledger"))
+}
+
+/// Under a load of inserts, updates, deletes and keys that come again, killed at every step that a snapshot has.
+fn a_snapshot_survives_kills(name: &str, threads: &str) {
+    let mut scene = scene(name, threads);
+    let load = scene.load();
+    let kills = [
+        (Failpoint::RoundBegun, 1),
+        (Failpoint::ChunkEmitted, 5),
+        (Failpoint::BarrierReached, 1),
+        (Failpoint::ChunkRead, 4),
+        (Failpoint::ChunkDone, 2),
+        (Failpoint::SnapshotCompleted, 1),
+    ];
+    for (point, count) in kills {
+        dies(&mut scene, point, count);
+    }
+    let rowtide = scene.stream();
+    let repeats = scene.arrives(rowtide, load);
+    assert_eq!(ledger(&scene), None, "the ledger goes with the end of the snapshot");
+    let outcome = format!("{} kills: no gap, order kept, final state equal; {} repeats", kills.len(), repeats.records);
+    note(&format!("kill -9 at {} steps of a snapshot on {threads} connections", kills.len()), "rounds", &outcome);
+}
+
+#[test]
+fn a_snapshot_on_one_connection_survives_kills() {
+    a_snapshot_survives_kills("snap_kills_1", "1");
+}
+
+#[test]
+fn a_snapshot_on_four_connections_survives_kills() {
+    a_snapshot_survives_kills("snap_kills_4", "4");
+}
+
+#[test]
+fn chunks_that_are_done_are_not_read_again() {
+    let mut scene = scene("snap_chunks", "1");
+    dies(&mut scene, Failpoint::ChunkDone, 2);
+    let ledger = ledger(&scene).expect("a ledger");
+    let [open] = ledger.open.as_slice() else { panic!("one table is open: {ledger:?}") };
+    let Split::Blocks { each, .. } = open.split else { panic!("it is read by blocks: {ledger:?}") };
+    assert!(!open.done.is_empty() && !open.is_complete(), "{ledger:?}");
+    let rowtide = scene.stream();
+    scene.wait_end();
+    rowtide.stop();
+    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+    for record in scene.records().iter().filter(|record| record.value["op"] == "r") {
+        *counts.entry(record.key["id"].as_i64().expect("an id")).or_default() += 1;
+    }
+    let sql = "SELECT id, (ctid::text::point)[0]::bigint FROM orders WHERE id <> 99999";
+    let mut again = BTreeSet::new();
+    for line in scene.database.sql(sql).lines() {
+        let (id, block) = line.split_once('|').expect("two cells");
+        let (id, block): (i64, u64) = (id.parse().expect("an id"), block.parse().expect("a block"));
+        let chunk = (block / each) as usize;
+        let count = counts.get(&id).copied().unwrap_or(0);
+        assert!(count >= 1, "row {id} was never read");
+        assert!(count == 1 || !open.done.contains(&chunk), "row {id} of chunk {chunk}, which was done, was read {count} times");
+        again.extend((count > 1).then_some(chunk));
+    }
+    println!("{} of {} chunks were done, {} read again", open.done.len(), open.split.chunks(), again.len());
+}
+
+#[test]
+fn a_table_that_is_rewritten_between_two_rounds_is_read_anew() {
+    let mut scene = scene("snap_rewritten", "1");
+    let load = scene.load();
+    dies(&mut scene, Failpoint::ChunkDone, 2);
+    load.stop();
+    scene.database.sql("DELETE FROM orders WHERE id % 3 = 0");
+    scene.database.sql("VACUUM FULL orders");
+    let load = scene.load();
+    let rowtide = scene.stream();
+    rowtide.wait_log("it is read from its beginning");
+    scene.arrives(rowtide, load);
+}
+
+#[test]
+fn a_clean_stop_amid_a_snapshot_is_gone_on_from() {
+    let scene = scene("snap_stop", "1")
+        .option("max.batch.size", "20")
+        .option("max.queue.size", "21")
+        .worker("task.shutdown.graceful.timeout.ms=60000");
+    scene.database.sql("INSERT INTO orders SELECT i, nextval('versions'), 'z' FROM generate_series(200001, 260000) i");
+    let rowtide = scene.start();
+    scene.wait_more(1000);
+    rowtide.stop();
+    let ledger = ledger(&scene).expect("the stop came amid the snapshot");
+    let read = scene.count();
+    let load = scene.load();
+    let rowtide = scene.stream();
+    let repeats = scene.arrives(rowtide, load);
+    let [open] = ledger.open.as_slice() else { panic!("one table is open: {ledger:?}") };
+    assert!(!open.done.is_empty() && repeats.records < read, "{repeats:?} of {read} records, with {ledger:?}");
+}
+
+#[test]
+fn the_log_is_read_and_confirmed_while_a_snapshot_goes_on() {
+    let scene = scene("snap_beside", "2")
+        .option("rowtide.snapshot.concurrent.stream", "true")
+        .option("rowtide.snapshot.round.ms", "20")
+        .option("max.batch.size", "50")
+        .option("max.queue.size", "51")
+        .worker("offset.flush.interval.ms=50");
+    let load = scene.load();
+    let rowtide = scene.start();
+    let mut confirmed = BTreeSet::new();
+    wait_until("the snapshot ends", LONG, || {
+        confirmed.insert(scene.database.slot("confirmed_flush_lsn"));
+        rowtide.log().contains("Snapshot completed").then_some(())
+    });
+    let rounds = rowtide.log().matches("The snapshot goes on with the tables as they are at").count();
+    assert!(rounds >= 2, "{rounds} rounds");
+    assert!(confirmed.len() >= 3, "the slot stood still: {confirmed:?}");
+    let repeats = scene.arrives(rowtide, load);
+    assert!(repeats.records > 0, "rows of tables that were read in several rounds");
+    println!("{rounds} rounds, {} confirmed places", confirmed.len());
+}
