@@ -22,6 +22,8 @@ struct Bench {
     config: Props,
     seed: u64,
     threads: usize,
+    /// between two stores of offsets
+    flush: Duration,
     bad: Option<fn(i64) -> Option<Outcome>>,
     _folder: tempfile::TempDir,
 }
@@ -55,7 +57,17 @@ impl Bench {
             ("retriable.restart.connector.wait.ms", "1"),
         ];
         let config = config.into_iter().collect();
-        Self { log: Arc::new(log), written, store: Arc::new(store), config, seed: 1, threads: 1, bad: None, _folder: folder }
+        Self {
+            log: Arc::new(log),
+            written,
+            store: Arc::new(store),
+            config,
+            seed: 1,
+            threads: 1,
+            flush: Duration::from_millis(2),
+            bad: None,
+            _folder: folder,
+        }
     }
 
     fn set(mut self, name: &str, value: &str) -> Self {
@@ -67,8 +79,8 @@ impl Bench {
         let plugins = plugins(self.log.clone());
         let worker = WorkerConfig::run(&Props::default()).unwrap();
         let (config, bad, log) = (self.config.clone(), self.bad, self.log.clone());
-        let mut settings = TaskSettings::read(&self.config, Duration::from_millis(2)).unwrap();
-        settings.idle_flush_interval = Duration::from_millis(2);
+        let mut settings = TaskSettings::read(&self.config, self.flush).unwrap();
+        settings.idle_flush_interval = self.flush;
         settings.encode_threads = self.threads;
         let setup = TaskSetup {
             connector: "c".to_owned(),
@@ -164,6 +176,16 @@ async fn offsets_follow_the_contiguous_prefix_whatever_the_order_of_acks() {
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offsets_do_not_wait_for_their_interval_while_the_database_holds_log() {
+    let mut bench = Bench::new(Log { holds_log: true, ..Log::of(100) });
+    bench.flush = Duration::from_secs(3600);
+    let task = bench.start();
+    bench.stored(100).await;
+    stop(task).await;
+    bench.check(&BTreeSet::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

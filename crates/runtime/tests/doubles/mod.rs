@@ -28,6 +28,8 @@ pub struct Log {
     pub alters: bool,
     /// bytes of padding in each value
     pub padding: usize,
+    /// what the source answers to that name
+    pub holds_log: bool,
 }
 
 impl Log {
@@ -42,6 +44,7 @@ impl Log {
             starts: Mutex::default(),
             alters: false,
             padding: 0,
+            holds_log: false,
         }
     }
 }
@@ -187,6 +190,10 @@ impl SourceTask for TestTask {
     async fn committed(&mut self, _partition: &OffsetMap, offset: &OffsetMap) -> Result<()> {
         self.log.confirmed.lock().unwrap().extend(offset.int("n"));
         Ok(())
+    }
+
+    fn holds_log(&self) -> bool {
+        self.log.holds_log
     }
 
     fn finish(&mut self) {
