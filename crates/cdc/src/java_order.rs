@@ -5,7 +5,15 @@
 /// By bucket of the final table (16 doubled until three quarters hold all), then by insertion, as long as no bucket
 /// turns into a tree, which takes eight colliding keys.
 pub fn sort<T>(entries: &mut [T], key: impl Fn(&T) -> &str) {
-    let mut buckets = 16;
+    sort_from(16, entries, key);
+}
+
+/// The same of a map that began as the copy of one with `copied` entries: it has no more room than they need.
+pub fn sort_copy<T>(copied: usize, entries: &mut [T], key: impl Fn(&T) -> &str) {
+    sort_from((copied * 4 / 3 + 1).next_power_of_two(), entries, key);
+}
+
+fn sort_from<T>(mut buckets: usize, entries: &mut [T], key: impl Fn(&T) -> &str) {
     while entries.len() * 4 > buckets * 3 {
         buckets *= 2;
     }

@@ -59,11 +59,12 @@ impl fmt::Display for Logged<'_> {
     }
 }
 
-/// The details with the connector's name, in the order in which Java's hash map gives them out.
+/// The details with the connector's name, in the order in which the original's map gives them out: a copy of the details, to
+/// which the name is added. (Details in one bucket come in an order that is another in each process of Java.)
 fn details<'a>(notification: &'a Notification, connector: &'a str) -> Vec<(&'static str, &'a str)> {
-    let mut all = vec![("connector_name", connector)];
-    all.extend(notification.data.iter().map(|(name, value)| (*name, value.as_str())));
-    java_order::sort(&mut all, |(name, _)| name);
+    let mut all: Vec<_> = notification.data.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    all.push(("connector_name", connector));
+    java_order::sort_copy(notification.data.len(), &mut all, |(name, _)| name);
     all
 }
 
@@ -258,6 +259,27 @@ mod tests {
                 assert_eq!(ours[part], theirs, "{part} of {event:?}");
             }
         }
+    }
+
+    #[test]
+    fn details_come_in_the_order_of_the_originals_map() {
+        let details = |names: &[&'static str]| {
+            let data = names.iter().map(|name| (*name, String::new())).collect();
+            let notification = Notification { id: String::new(), aggregate: Aggregate::Incremental, kind: "", data };
+            super::details(&notification, "").into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            details(&["data_collections", "current_collection_in_progress", "maximum_key", "last_processed_key"]),
+            ["current_collection_in_progress", "connector_name", "maximum_key", "data_collections", "last_processed_key"]
+        );
+        assert_eq!(
+            details(&["scanned_collection", "data_collections", "total_rows_scanned", "status"]),
+            ["scanned_collection", "connector_name", "total_rows_scanned", "data_collections", "status"]
+        );
+        assert_eq!(
+            details(&["current_collection_in_progress", "data_collections"]),
+            ["current_collection_in_progress", "connector_name", "data_collections"]
+        );
     }
 
     #[test]

@@ -248,6 +248,33 @@ fn signals_come_through_rest_files_and_topics_too() {
     assert!(!log.contains(" not for us"));
 }
 
+#[test]
+fn a_blocking_snapshot_reads_tables_whole_and_the_stream_goes_on() {
+    let setup = Setup::new("blocking", &[]);
+    let _rowtide = setup.start();
+    let data = json!({ "data-collections": ["public.one", "public.two"], "type": "blocking",
+        "additional-conditions": [{ "data-collection": "public.two", "filter": "SELECT * FROM two WHERE no <= 10" }] });
+    setup.signal("block", "execute-snapshot", &data);
+    setup.database.sql("UPDATE one SET n = 0 WHERE id = 7");
+    setup.wait_for_the_end();
+    setup.assert_replays("one", &["id"]);
+    let markers = |table: &str| {
+        let rows = setup.read(table).into_iter().filter(|record| record.value["op"] == "r");
+        rows.map(|record| record.value["source"]["snapshot"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let (one, two) = (markers("one"), markers("two"));
+    assert_eq!((one.len(), two.len()), (1500, 10));
+    assert_eq!((one[0].as_str(), one[1499].as_str()), ("first", "last_in_data_collection"));
+    assert_eq!((two[0].as_str(), two[9].as_str()), ("first_in_data_collection", "last"));
+    setup.signal(
+        "wrong",
+        "execute-snapshot",
+        &json!({ "data-collections": ["public.one"], "type": "blocking",
+        "additional-conditions": [{ "data-collection": "public.one", "filter": "SELECT nothing" }] }),
+    );
+    setup.wait_for_the_end();
+}
+
 /// Writers that insert, update, delete, bring back and rename keys, on connections of their own, until they are stopped.
 struct Storm {
     stop: Arc<AtomicBool>,

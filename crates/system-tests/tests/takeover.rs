@@ -271,6 +271,58 @@ fn right_after_a_snapshot_each_side_goes_on_from_the_offset_of_the_other() {
     }
 }
 
+const CHUNKED: &str = "
+CREATE TABLE signals (id varchar(64) PRIMARY KEY, type varchar(32), data varchar(2048));
+CREATE TABLE chunked (part text, no numeric(10, 2), day date, PRIMARY KEY (part, no, day));
+INSERT INTO chunked SELECT 'p' || i % 3, i / 4.0, date '2020-01-01' + i FROM generate_series(1, 600) i";
+
+/// Begins an incremental snapshot that is paused after its first chunk.
+fn read_one_chunk(pair: &Pair, id: &str) {
+    let reads = || pair.read("chunked").iter().filter(|record| record.value["op"] == "r").count();
+    let before = reads();
+    pair.database.sql(&format!(
+        "INSERT INTO signals VALUES ('{id}', 'execute-snapshot', '{{\"data-collections\": [\"public.chunked\"]}}'), ('{id}-wait', 'pause-snapshot', '{{}}')"
+    ));
+    wait_until("a chunk arrives", LONG, || (reads() >= before + 50).then_some(()));
+}
+
+/// Waits until every row was read this often.
+fn wait_for_rows(pair: &Pair, times: usize) {
+    wait_until("all rows arrive", LONG, || {
+        let mut reads: BTreeMap<String, usize> = BTreeMap::new();
+        for record in pair.read("chunked").iter().filter(|record| record.value["op"] == "r") {
+            *reads.entry(record.key.to_string()).or_default() += 1;
+        }
+        (reads.len() == 600 && reads.values().all(|count| *count >= times)).then_some(())
+    });
+}
+
+#[test]
+fn an_incremental_snapshot_goes_on_where_the_other_side_was() {
+    let options = [
+        ("table.include.list", "public.chunked"),
+        ("snapshot.mode", "no_data"),
+        ("signal.data.collection", "public.signals"),
+        ("incremental.snapshot.chunk.size", "50"),
+    ];
+    let pair = Pair::new("takeover_chunks", CHUNKED, &options);
+    pair.rowtide.rest.resume(&pair.database.name);
+    pair.database.wait_streaming();
+    read_one_chunk(&pair, "one");
+    let offset = pair.to_java()["offsets"][0]["offset"].clone();
+    assert!(offset["incremental_snapshot_primary_key"].as_str().is_some_and(|key| key.len() > 50), "{offset}");
+    wait_for_rows(&pair, 1);
+    let count = pair.read("chunked").len();
+    assert!(count <= 650, "Java read more than a chunk again: {count} records of 600 rows");
+
+    read_one_chunk(&pair, "two");
+    let offset = pair.to_rowtide()["offsets"][0]["offset"].clone();
+    assert!(offset["incremental_snapshot_primary_key"].as_str().is_some_and(|key| key.len() > 50), "{offset}");
+    wait_for_rows(&pair, 2);
+    let count = pair.read("chunked").len();
+    assert!(count <= 1300, "Rowtide read more than a chunk again: {count} records of 600 rows read twice");
+}
+
 #[test]
 fn an_offset_without_a_place_in_the_log_is_refused_with_what_it_should_hold() {
     let pair = Pair::new("takeover_bad", COPIED, &[("table.include.list", "public.copied")]);

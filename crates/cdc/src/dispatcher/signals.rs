@@ -1,5 +1,6 @@
 //! The dispatcher's part in signals, incremental snapshots and notifications: all of them have a place in the stream.
 
+use std::collections::VecDeque;
 use std::fmt::Write;
 
 use rowtide_api::failpoint::{Failpoint, pass};
@@ -13,7 +14,7 @@ use crate::incremental::{Beside, Incremental};
 use crate::notification::{Notification, Notifier};
 use crate::settings::Settings;
 use crate::signal::channels::Incoming;
-use crate::signal::{Action, SignalTable, action};
+use crate::signal::{Action, Execute, SignalTable, action};
 
 /// What goes on beside the stream.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Aside {
     channel: Option<mpsc::Receiver<Incoming>>,
     /// the last record of the signal topic that was taken
     signal_place: Option<i64>,
+    /// blocking snapshots that are to be taken
+    blocking: VecDeque<Execute>,
     /// told before there was a position for their records
     waiting: Vec<Notification>,
 }
@@ -34,7 +37,15 @@ impl Aside {
     pub fn new(settings: &Settings, stored: Beside, channel: mpsc::Receiver<Incoming>) -> Self {
         let (table, notifier) = (settings.signal_table.clone(), settings.notifier.clone());
         let incremental = Incremental::restore(stored.progress);
-        Self { table, notifier, incremental, channel: Some(channel), signal_place: stored.signal_place, waiting: Vec::new() }
+        Self {
+            table,
+            notifier,
+            incremental,
+            channel: Some(channel),
+            signal_place: stored.signal_place,
+            blocking: VecDeque::new(),
+            waiting: Vec::new(),
+        }
     }
 }
 
@@ -42,6 +53,16 @@ impl Dispatcher {
     /// The incremental snapshot. Who changes it calls [`Dispatcher::note_incremental`].
     pub fn incremental(&mut self) -> &mut Incremental {
         &mut self.aside.incremental
+    }
+
+    /// The next blocking snapshot that a signal asked for.
+    pub fn next_blocking(&mut self) -> Option<Execute> {
+        self.aside.blocking.pop_front()
+    }
+
+    /// Whether a snapshot by signal wants something done.
+    pub fn has_work(&self) -> bool {
+        self.aside.incremental.has_steps() || !self.aside.blocking.is_empty()
     }
 
     /// From here on, offsets hold the incremental snapshot as it is now.
@@ -99,7 +120,7 @@ impl Dispatcher {
                 info!("Requested 'INCREMENTAL' snapshot of data collections '{:?}' (signal '{}')", execute.names(), signal.id);
                 incremental.add(&signal.id, execute);
             }
-            Action::Block(_) => warn!("Signal '{}' is ignored: blocking snapshots are not offered yet", signal.id),
+            Action::Block(execute) => self.aside.blocking.push_back(execute),
             Action::Stop(tables) => {
                 info!("Requested stop of snapshot 'INCREMENTAL' (signal '{}')", signal.id);
                 incremental.stop(tables);

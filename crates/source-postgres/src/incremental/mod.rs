@@ -3,6 +3,7 @@
 //!
 //! What a chunk's rows wait for and when they are emitted is [`rowtide_cdc::incremental`]'s.
 
+pub mod blocking;
 mod key;
 mod query;
 mod visibility;

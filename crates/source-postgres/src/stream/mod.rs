@@ -21,7 +21,7 @@ use crate::config::{FlushMode, PostgresConfig};
 use crate::database::Postgres;
 use crate::decode::{self, Message};
 use crate::errors::explain;
-use crate::incremental::{Chunks, Reader};
+use crate::incremental::{Chunks, Reader, blocking};
 use crate::locator::Locator;
 use crate::position::{Position, lsn_text};
 use crate::relation::Captured;
@@ -213,21 +213,26 @@ async fn hand_over(
     }
 }
 
-/// Does what an incremental snapshot asks for at this place of the stream. However long a chunk takes, the server hears
+/// Does what snapshots by signals ask for at this place of the stream. However long a chunk takes, the server hears
 /// from us.
 async fn beside(state: &mut StreamState<'_>, stream: &mut ReplicationStream, out: &mut Dispatcher) -> Result<()> {
     if state.chunks.is_window_over() {
         state.chunks.end = None;
         out.incremental().end_window();
     }
-    if !out.incremental().has_steps() {
+    if !out.has_work() {
         return Ok(());
     }
     let (received, confirmed, every) =
         (state.received.max(state.confirmed), state.confirmed, state.status_interval().min(UNASKED));
     let mut reader = Reader { database: state.database, chunks: &mut state.chunks, position: &state.position };
     let begun = Instant::now();
-    let mut work = Box::pin(drive(&mut reader, out));
+    let mut work = Box::pin(async {
+        while let Some(execute) = out.next_blocking() {
+            blocking::run(&mut reader, &execute, out).await?;
+        }
+        drive(&mut reader, out).await
+    });
     let done = loop {
         tokio::select! {
             biased;
