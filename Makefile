@@ -1,6 +1,6 @@
 # Everything that a contributor types. `make test` is what CI runs: it works on a bare Debian bookworm as root with Rust
 # installed, and stops all that it starts.
-.PHONY: build test test-full parity lint docs demo
+.PHONY: build test test-full parity torture lint docs demo
 
 build: ## target/release/rowtide
 	cargo build --release -p rowtide-app
@@ -13,6 +13,10 @@ test-full: ## the same with every scenario, on PostgreSQL 15 and on 18
 
 parity: ## only the comparison with Debezium
 	ci/test.sh parity
+
+ROUNDS = 1
+torture: ## crashes and faults at length, ROUNDS times; the table goes into docs/manual/guarantees.md
+	ci/test.sh torture $(ROUNDS)
 
 lint: ## what needs no server
 	ci/test.sh lint

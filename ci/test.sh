@@ -4,6 +4,7 @@
 #   ci/test.sh          lint, tests, the scenarios of parity/subset.txt against PostgreSQL 15
 #   ci/test.sh full     every scenario, against PostgreSQL 15 and 18
 #   ci/test.sh parity [SCENARIO.sql...]   only the comparison
+#   ci/test.sh torture [ROUNDS]   the tests of crashes and faults at length, see ci/torture.sh
 #   ci/test.sh lint     only what needs no server
 # LAB_HOME (default: see lab/env.sh) keeps what is installed from one run to the next. JOBS (default 10) is how many
 # scenarios run side by side: they mostly wait, and two cores carry ten beside the servers.
@@ -38,7 +39,7 @@ finish() {
   [ ${#FAILED[@]} = 0 ] || rc=1
   if [ $rc = 0 ]; then rm -rf "$LAB_RUN"; else echo "FAILED: ${FAILED[*]:-(interrupted)}; the servers' logs are in $LAB_RUN"; fi
   echo "all steps: $((SECONDS - STARTED)) s"
-  [ "$MODE" = lint ] || echo "$PASSED_SCENARIOS passed, $FAILED_SCENARIOS failed"
+  [ "$MODE" = lint ] || [ "$MODE" = torture ] || echo "$PASSED_SCENARIOS passed, $FAILED_SCENARIOS failed"
   exit $rc
 }
 trap finish EXIT
@@ -130,7 +131,7 @@ write_results() { # what make test-full found, to be committed
 
 must "install" lab/install.sh test
 must "rust" rust_is_there
-[ "$MODE" = parity ] || lint
+[ "$MODE" = parity ] || [ "$MODE" = torture ] || lint
 [ "$MODE" != lint ] || { step "cargo xtask tidy" cargo xtask tidy; exit 0; }
 
 LAB_KAFKA=127.0.0.1:$(free_port) LAB_KAFKA_CONTROLLER_PORT=$(free_port) LAB_CONNECT_PORT=$(free_port) LAB_PG_PORT=$(free_port)
@@ -143,11 +144,18 @@ export ROWTIDE_BIN ROWTIDE_TEST_BIN=$ROWTIDE_BIN
 case $MODE in
   subset | parity) mapfile -t scenarios < <(sed 's/#.*//; /^ *$/d; s|^|parity/scenarios/|' parity/subset.txt) ;;
   full) scenarios=(parity/scenarios/postgres/*.sql) ;;
-  *) echo "usage: $0 [subset|full|parity|lint]"; exit 2 ;;
+  torture) scenarios=() ;;
+  *) echo "usage: $0 [subset|full|parity|torture|lint]"; exit 2 ;;
 esac
-[ $# = 0 ] || scenarios=("$@")
+[ $# = 0 ] || [ "$MODE" = torture ] || scenarios=("$@")
 FAILED_SCENARIOS=${#scenarios[@]} # until they have run
 
+if [ "$MODE" = torture ]; then
+  must "build" cargo test -q --workspace --lib --bins --tests --locked --no-run
+  must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers
+  step "torture" ci/torture.sh "${1:-1}"
+  exit 0
+fi
 if [ "$MODE" = parity ]; then
   must "build" cargo build -q -p rowtide-app --locked
   must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rowtide_testkit::postgres::Database;
@@ -11,6 +12,7 @@ use rowtide_testkit::rowtide::{Home, Rowtide};
 use rowtide_testkit::wait_until;
 
 use crate::audit::{self, Load, Mix, Repeats};
+use crate::stored;
 use crate::topics::{self, Reader, Record};
 
 /// How long a fault may take to be overcome.
@@ -118,6 +120,18 @@ impl Scene {
         wait_until("records arrive", LONG, || (self.count() > before + count).then_some(()));
     }
 
+    /// The file of `offset.storage.file.filename`.
+    pub fn offsets_file(&self) -> PathBuf {
+        let named = self.worker.lines().rev().find_map(|line| line.strip_prefix("offset.storage.file.filename="));
+        named.map_or_else(|| self.home.path().join("offsets"), PathBuf::from)
+    }
+
+    /// Waits until the offset of a snapshot's end is stored: what a kill left of it is read amid the stream.
+    pub fn wait_snapshot(&self) {
+        let stored = || stored::offset(&self.offsets_file(), &self.database.name);
+        wait_until("the snapshot ends", LONG, || stored().filter(|offset| offset.get("snapshot").is_none()));
+    }
+
     /// Waits until the last change is in the topic.
     pub fn wait_end(&self) {
         let mark = audit::mark_end(&self.database);
@@ -134,6 +148,7 @@ impl Scene {
     /// The verdict alone: who writes the row of the table says more than that.
     pub fn arrives(&self, rowtide: Rowtide, load: Load) -> Repeats {
         self.wait_more(300);
+        self.wait_snapshot();
         load.stop();
         self.wait_end();
         assert_eq!(rowtide.rest.state(&self.database.name).1, "RUNNING");
@@ -149,6 +164,9 @@ impl Scene {
 
 impl Drop for Scene {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("---- rowtide's log\n{}", self.home.log());
+        }
         // a broker of the test's own goes with the test
         if self.shared_broker {
             topics::delete(&self.database.name);

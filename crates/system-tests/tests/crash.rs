@@ -1,19 +1,18 @@
 //! `kill -9` at every durability step, under load, with acknowledgements in random order: the topic has no gap, keeps the order
 //! of each key, repeats only what follows the stored offset, and ends as the table does.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 
 use rowtide_api::failpoint::{Failpoint, Phase};
 use rowtide_system_tests::scene::{LONG, Scene, note};
 use rowtide_system_tests::stored;
 use rowtide_testkit::postgres::Database;
 use rowtide_testkit::random::{Random, torture};
+use rowtide_testkit::wait_until;
 
-/// Kills at one step; more in `make torture`.
-const KILLS: u64 = 3;
-
-fn offsets_file(scene: &Scene) -> PathBuf {
-    scene.home.path().join("offsets")
+/// Kills at one step.
+fn kills() -> u64 {
+    torture().map_or(2, |rounds| 5 * rounds)
 }
 
 /// How often a step is passed before the process dies there: records are many, the rest is not.
@@ -44,11 +43,11 @@ fn dies_in_the_stream(point: Failpoint) {
     scene.database.wait_slot_free();
     let load = scene.load();
     let mut deaths = Vec::new();
-    for _ in 0..KILLS * torture().unwrap_or(1) {
+    for _ in 0..kills() {
         let (count, shuffle) = (count(point, &mut random), random.any());
         println!("dies at {}:{count}, ROWTIDE_SHUFFLE_ACKS={shuffle}", point.name());
         let records = die(&mut scene, point, count, shuffle);
-        deaths.push((records, stored::offset(&offsets_file(&scene), &scene.database.name).expect("the snapshot's at least")));
+        deaths.push((records, stored::offset(&scene.offsets_file(), &scene.database.name).expect("the snapshot's at least")));
     }
     scene.home.unset("ROWTIDE_FAILPOINT");
     let rowtide = scene.stream();
@@ -72,7 +71,7 @@ fn dies_in_the_snapshot(point: Failpoint) {
     let mut scene = Scene::new(Database::new(&format!("crash_snap_{}", point.name().replace('-', "_"))))
         .worker("offset.flush.interval.ms=20");
     let load = scene.load();
-    let kills = if point == Failpoint::SlotCreated { 1 } else { KILLS * torture().unwrap_or(1) };
+    let kills = if point == Failpoint::SlotCreated { 1 } else { kills() };
     for _ in 0..kills {
         let count = if point == Failpoint::SlotCreated { 1 } else { count(point, &mut random) };
         let shuffle = random.any();
@@ -84,6 +83,41 @@ fn dies_in_the_snapshot(point: Failpoint) {
     let repeats = scene.arrives(rowtide, load);
     let outcome = format!("{kills} kills: no gap, order kept, final state equal; {} repeats", repeats.records);
     note(&format!("kill -9 at {}", point.name()), "snapshot", &outcome);
+}
+
+/// Dies at a step of an incremental snapshot again and again: each time a signal asks for all rows. The initial snapshot
+/// took none, so that rows which nobody changes come only from there.
+fn dies_in_an_incremental_snapshot(point: Failpoint) {
+    let mut random = Random::of(point.name());
+    let database = Database::new(&format!("crash_inc_{}", point.name().replace('-', "_")));
+    database.sql("CREATE TABLE signals (id varchar(64) PRIMARY KEY, type varchar(32), data varchar(2048))");
+    let mut scene = Scene::new(database)
+        .worker("offset.flush.interval.ms=20")
+        .option("snapshot.mode", "no_data")
+        .option("signal.data.collection", "public.signals")
+        .option("incremental.snapshot.chunk.size", "37");
+    let rowtide = scene.stream();
+    scene.wait_end();
+    rowtide.stop();
+    scene.database.wait_slot_free();
+    let load = scene.load();
+    for kill in 0..kills() {
+        let signal = "execute-snapshot', '{\"data-collections\": [\"public.orders\"]}";
+        scene.database.sql(&format!("INSERT INTO signals VALUES ('{kill}', '{signal}')"));
+        let count = if point == Failpoint::SignalRead { 1 } else { count(point, &mut random) };
+        let shuffle = random.any();
+        println!("dies at {}:{count}, ROWTIDE_SHUFFLE_ACKS={shuffle}", point.name());
+        die(&mut scene, point, count, shuffle);
+    }
+    scene.home.unset("ROWTIDE_FAILPOINT");
+    let rowtide = scene.stream();
+    wait_until("every row that was there arrives", LONG, || {
+        let ids: BTreeSet<i64> = scene.records().iter().filter_map(|record| record.key["id"].as_i64()).collect();
+        (1..=500).all(|id| ids.contains(&id)).then_some(())
+    });
+    let repeats = scene.arrives(rowtide, load);
+    let outcome = format!("{} kills: no gap, order kept, final state equal; {} repeats", kills(), repeats.records);
+    note(&format!("kill -9 at {}", point.name()), "incremental snapshot", &outcome);
 }
 
 fn points(phase: Phase) -> impl Iterator<Item = Failpoint> {
@@ -98,4 +132,9 @@ fn nothing_is_lost_when_it_dies_at_any_step_of_the_stream() {
 #[test]
 fn nothing_is_lost_when_it_dies_at_any_step_of_the_snapshot() {
     points(Phase::Snapshot).for_each(dies_in_the_snapshot);
+}
+
+#[test]
+fn nothing_is_lost_when_it_dies_at_any_step_of_an_incremental_snapshot() {
+    points(Phase::Incremental).for_each(dies_in_an_incremental_snapshot);
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use rowtide_system_tests::scene::Scene;
 use rowtide_testkit::postgres::{Database, Server};
-use rowtide_testkit::proxy::{Fault, Proxy, Way};
-use rowtide_testkit::random::torture;
+use rowtide_testkit::proxy::{Cut, Fault, Proxy, Way};
+use rowtide_testkit::random::{Random, torture};
+use rowtide_testkit::rowtide::Rowtide;
 
 /// A server of the test's own, whose walsenders soon notice that nobody listens, a proxy before it, and the scene behind.
 fn behind_proxy(name: &str) -> (Server, Proxy, Scene) {
@@ -39,4 +40,71 @@ fn a_stream_on_which_nothing_comes_back_is_opened_anew() {
 #[test]
 fn a_stream_on_which_nothing_goes_out_is_opened_anew() {
     survives_half_open(Way::ToServer, "database connection half-open (nothing goes out)");
+}
+
+#[test]
+fn connections_to_the_database_that_are_cut_reset_slow_or_refused_are_opened_anew() {
+    let (_server, proxy, scene) = behind_proxy("network");
+    let scene = scene.option("rowtide.stream.silence.timeout.ms", "20000");
+    let rowtide = scene.stream();
+    let load = scene.load();
+    let mut random = Random::of("network");
+    for how in [Cut::Closed, Cut::Reset, Cut::Reset, Cut::Closed] {
+        scene.wait_more(1 + random.below(300) as usize);
+        proxy.cut(how);
+    }
+    scene.wait_more(100);
+    proxy.refuse();
+    rowtide.wait_log("restarting the task");
+    proxy.restore();
+    scene.wait_more(100);
+    proxy.set(Way::ToClient, Fault { reset_after: 100_000, ..Fault::default() });
+    scene.wait_more(1000);
+    let slow = Fault {
+        delay: Duration::from_millis(30),
+        stall: Duration::from_millis(200),
+        bytes_per_second: 300_000,
+        ..Fault::default()
+    };
+    proxy.set_both(slow);
+    scene.wait_more(500);
+    proxy.restore();
+    scene.verdict(rowtide, load, "database connections closed, reset, refused, slow (delay, stalls, 300 kB/s)", "stream");
+}
+
+/// Something happens while rows of the snapshot are on their way; the network is slow, so that they take a while.
+fn survives_in_the_snapshot(name: &str, fault: &str, breaks: impl FnOnce(&mut Server, &Proxy, &Rowtide)) {
+    let (mut server, proxy, scene) = behind_proxy(name);
+    let scene = scene.option("connection.validation.timeout.ms", "3000").option("database.query.timeout.ms", "2000");
+    let load = scene.load();
+    proxy.set(Way::ToClient, Fault { bytes_per_second: 50_000, ..Fault::default() });
+    let rowtide = scene.start();
+    scene.wait_more(50);
+    assert!(!rowtide.log().contains("Snapshot completed"), "the snapshot was over too soon");
+    breaks(&mut server, &proxy, &rowtide);
+    proxy.restore();
+    rowtide.rest.wait_running(&scene.database.name);
+    scene.database.wait_streaming();
+    scene.verdict(rowtide, load, fault, "snapshot");
+}
+
+#[test]
+fn a_snapshot_survives_a_restart_of_the_server() {
+    survives_in_the_snapshot("snap_restart", "PostgreSQL restarted (immediate)", |server, _, _| {
+        server.stop("QUIT");
+        server.start();
+    });
+}
+
+#[test]
+fn a_snapshot_survives_a_reset_of_its_connections() {
+    survives_in_the_snapshot("snap_reset", "database connections reset", |_, proxy, _| proxy.cut(Cut::Reset));
+}
+
+#[test]
+fn a_snapshot_survives_connections_that_are_half_open() {
+    survives_in_the_snapshot("snap_half_open", "database connection half-open", |_, proxy, rowtide| {
+        proxy.set_both(Fault { swallow: true, ..Fault::default() });
+        rowtide.wait_log("the server has sent nothing for");
+    });
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rowtide_api::OffsetMap;
-use rowtide_api::failpoint::Failpoint;
+use rowtide_api::failpoint::{Failpoint, Phase};
 use rowtide_cdc::ledger::{Ledger, Split};
 use rowtide_runtime::offsets::{FileOffsetStore, OffsetStore};
 use rowtide_system_tests::scene::{LONG, Scene, note};
@@ -144,6 +144,9 @@ fn a_snapshot_survives_kills(name: &str, threads: &str) {
         (Failpoint::ChunkDone, 2),
         (Failpoint::SnapshotCompleted, 1),
     ];
+    for point in Failpoint::ALL.iter().filter(|point| point.phases().contains(&Phase::Rounds)) {
+        assert!(kills.iter().any(|(killed, _)| killed == point), "nothing dies at {point:?}");
+    }
     for (point, count) in kills {
         dies(&mut scene, point, count);
     }

@@ -4,6 +4,7 @@
 //! Here stands how a test gets at them; what a test asserts belongs to the test. Everything panics with the reason: a
 //! missing server fails the test that needs it.
 
+pub mod disk;
 pub mod kafka;
 pub mod postgres;
 pub mod proxy;

@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::Command;
 
 const MANUAL: &str = "docs/manual";
+/// Pages that are not the program's: ci/torture.sh writes a part of this one.
+const OTHERS: &[&str] = &["guarantees.md"];
 
 /// Writes the manual into its folder.
 pub fn write(root: &Path) -> Result<(), String> {
@@ -52,5 +54,6 @@ fn generate(root: &Path, folder: &Path) -> Result<(), String> {
 
 fn pages(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, fs::read(entry.path()).ok()?))).collect()
+    let page = |entry: fs::DirEntry| Some((entry.file_name().into_string().ok()?, fs::read(entry.path()).ok()?));
+    entries.filter_map(page).filter(|(name, _)| !OTHERS.contains(&name.as_str())).collect()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition};
 use rowtide_api::{Error, OffsetMap, Props, Result};
 use serde_json::{Map, Value};
 
@@ -41,7 +41,7 @@ impl EmbeddedStore {
                 .caused_by(error)
         })?;
         let path: PathBuf = folder.join("rowtide.redb");
-        let database = create(&path).map_err(|error| match error {
+        let database = make(folder, &path).and_then(|()| create(&path)).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => {
                 Error::configuration(format!("another process uses the data directory {}", folder.display()))
                     .remedy("stop the other rowtide, or give this one a data directory of its own")
@@ -195,6 +195,21 @@ impl OffsetStore for EmbeddedStore {
         let (store, connector, entries) = (self.clone(), connector.to_owned(), entries.to_vec());
         blocking(move || store.store_now(&connector, &entries)).await
     }
+}
+
+/// A new file appears whole or not at all: a full disk or a crash amid its making would leave one that is no database.
+fn make(folder: &Path, path: &Path) -> Result<(), DatabaseError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let unfinished = path.with_extension("new");
+    let moved = || {
+        std::fs::rename(&unfinished, path)?;
+        std::fs::File::open(folder)?.sync_all()
+    };
+    let _ = std::fs::remove_file(&unfinished);
+    drop(create(&unfinished)?);
+    moved().map_err(|error| DatabaseError::Storage(StorageError::Io(error)))
 }
 
 fn create(path: &Path) -> Result<Database, DatabaseError> {

@@ -34,11 +34,12 @@ impl View {
     /// Opens `snapshot.max.threads` sessions. `held` are tables that must not be rewritten from now on.
     pub async fn open(config: &PostgresConfig, exported: Option<&Exported>, held: &[TableId]) -> Result<Self> {
         let mut first = session::open(config, session::GENERAL).await?;
+        let xid = transaction_id(&mut first).await?;
         begin(&mut first, exported.map(|exported| &*exported.name), config.isolation).await?;
         for id in held {
             execute(&mut first, &lock_statement(id)).await?;
         }
-        let at = read_position(&mut first, exported).await?;
+        let at = Position { xid, ..read_position(&mut first, exported).await? };
         let mut view = Self { sessions: vec![first], at };
         if config.snapshot.threads > 1 {
             let name = match exported {
@@ -99,18 +100,23 @@ async fn export(session: &mut Connection) -> Result<String> {
     Ok(rows.first().map(|row| row.text(0).to_owned()).unwrap_or_default())
 }
 
-/// Transaction, time and, where no slot says it, position of the snapshot.
+/// The transaction that rows are said to be of. One before the snapshot's own: that gets no number, so that the making of
+/// slots does not wait for its end, not even when its client is gone without a word.
+async fn transaction_id(session: &mut Connection) -> Result<Option<i64>> {
+    let sql = "SELECT CASE WHEN pg_is_in_recovery() THEN NULL ELSE txid_current() END";
+    let rows = session.query(sql).await.map_err(|error| explain("reading a transaction's number", error))?;
+    Ok(rows.first().and_then(|row| row.get(0)?.parse().ok()))
+}
+
+/// Time and, where no slot says it, position of the snapshot.
 async fn read_position(session: &mut Connection, exported: Option<&Exported>) -> Result<Position> {
-    let sql = "SELECT CASE WHEN pg_is_in_recovery() THEN NULL ELSE txid_current() END, \
-         (extract(epoch FROM current_timestamp) * 1000000)::int8, \
+    let sql = "SELECT (extract(epoch FROM current_timestamp) * 1000000)::int8, \
          CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END";
     let rows = session.query(sql).await.map_err(|error| explain("reading the snapshot's position", error))?;
-    let number = |index: usize| rows.first().and_then(|row| row.get(index)?.parse::<i64>().ok());
-    let here = rows.first().and_then(|row| row.get(2).and_then(parse_lsn));
+    let here = rows.first().and_then(|row| row.get(1).and_then(parse_lsn));
     Ok(Position {
         lsn: exported.map(|exported| exported.lsn).or(here).unwrap_or(0),
-        xid: number(0),
-        micros: number(1),
+        micros: rows.first().and_then(|row| row.get(0)?.parse().ok()),
         ..Position::default()
     })
 }
