@@ -77,7 +77,8 @@ pub struct Position {
     pub snapshot: Option<bool>,
     /// the exact place; none in snapshots and in offsets of Java workers
     pub mark: Option<Mark>,
-    /// log that holds nothing for us up to here, although no event says so: the slot may be told
+    /// log that holds nothing for us up to here, although no event says so: the slot may be told. It stays until the next
+    /// commit: what the slot was told may lie past the events of a transaction that was open then
     pub idle: Option<u64>,
     /// the server's system identifier
     pub system: Option<u64>,
@@ -260,6 +261,16 @@ mod tests {
         assert_eq!(stored(120, 2), (120, 90, "BEGIN".into()));
         assert_eq!(stored(130, 3), (120, 120, "INSERT".into()));
         assert_eq!(stored(130, 4), (120, 120, "INSERT".into()));
+    }
+
+    #[test]
+    fn amid_a_transaction_that_was_long_open_what_the_slot_was_told_is_not_forgotten() {
+        let mut position =
+            Position { lsn: 90, message: Some(MessageType::Commit), commit: Some(90), idle: Some(900), ..Position::default() };
+        position.lsn = 120;
+        position.advance(130, Mark { transaction: 1000, event: 1 }, MessageType::Insert);
+        let stored = Position::read(&position.to_offset()).unwrap();
+        assert_eq!((stored.confirmable(), stored.start()), (Some(900), 900));
     }
 
     #[test]

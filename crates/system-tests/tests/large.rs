@@ -1,6 +1,7 @@
 //! Transactions that are larger than memory: bounded batches, and a restart that goes on inside of them.
 //!
-//! 300,000 rows in one transaction; 5,000,000 when `ROWTIDE_TORTURE` is set. The bound on memory is the same for both.
+//! 300,000 rows in one transaction; 5,000,000 when `ROWTIDE_TORTURE` is set, or as many as
+//! `ROWTIDE_LARGE_ROWS` says. The bound on memory is the same for both.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -16,7 +17,9 @@ const LONG: Duration = Duration::from_secs(1800);
 const MEMORY: u64 = 128 << 20;
 
 fn rows() -> u64 {
-    if std::env::var_os("ROWTIDE_TORTURE").is_some() { 5_000_000 } else { 300_000 }
+    let wanted = std::env::var("ROWTIDE_LARGE_ROWS").ok().map(|text| text.parse().expect("ROWTIDE_LARGE_ROWS is a whole number"));
+    let usual = if std::env::var_os("ROWTIDE_TORTURE").is_some() { 5_000_000 } else { 300_000 };
+    wanted.unwrap_or(usual)
 }
 
 /// Where records go, and how they are read.
@@ -58,14 +61,22 @@ impl Large {
                 self.home.spawn(command, Stdio::null())
             }
         };
-        self.database.wait_streaming();
+        // not: caught up, which it is long after
+        rowtide.rest.wait_running(&self.database.name);
         rowtide
     }
 
-    /// One transaction of this many rows.
+    /// One transaction of this many rows. It is open for so long that the slot is told of log past its beginning.
     fn commit(&self, rows: u64) {
-        self.database
-            .sql(&format!("INSERT INTO items SELECT i, 'item number ' || i, i / 100.0, now() FROM generate_series(1, {rows}) i"));
+        let before = self.database.sql("SELECT pg_current_wal_lsn()");
+        let mut session = self.database.session();
+        session.send(&format!(
+            "BEGIN; INSERT INTO items SELECT i, 'item number ' || i, i / 100.0, now() FROM generate_series(1, {rows}) i;"
+        ));
+        let told = format!("confirmed_flush_lsn > '{before}'::pg_lsn + 10000000");
+        wait_until("the slot is told of log past the beginning", LONG, || (self.database.slot(&told) == "t").then_some(()));
+        session.send("COMMIT;");
+        wait_until("it is committed", LONG, || (self.database.sql("SELECT EXISTS (SELECT FROM items)") == "t").then_some(()));
     }
 
     /// The events of the transaction that the stored offset has behind it.
@@ -98,6 +109,7 @@ impl Large {
 fn passes_in_bounded_memory(name: &str, sink: Sink, streaming: bool) {
     let (large, rows) = (Large::new(name, sink, streaming), rows());
     let rowtide = large.start();
+    large.database.wait_streaming();
     let (idle, _) = rowtide.memory();
     large.commit(rows);
     let began = Instant::now();
@@ -119,6 +131,7 @@ fn passes_in_bounded_memory(name: &str, sink: Sink, streaming: bool) {
 fn goes_on_inside(name: &str, sink: Sink, streaming: bool) {
     let (large, rows) = (Large::new(name, sink, streaming), rows());
     let rowtide = large.start();
+    large.database.wait_streaming();
     large.commit(rows);
     let stored = wait_until("half of it is stored", LONG, || Some(large.stored(&rowtide)).filter(|events| *events > rows / 2));
     assert!(stored < rows, "it went through before it could be killed");
@@ -165,4 +178,9 @@ fn a_transaction_of_any_size_that_is_received_before_its_commit_passes_in_bounde
 #[test]
 fn killed_inside_a_large_transaction_that_was_received_before_its_commit_it_goes_on_after_the_stored_row() {
     goes_on_inside("large_kill_streamed", Sink::Kafka, true);
+}
+
+#[test]
+fn a_transaction_that_is_received_before_its_commit_passes_in_bounded_memory_into_files() {
+    passes_in_bounded_memory("large_streamed_file", Sink::File, true);
 }

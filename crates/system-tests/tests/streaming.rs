@@ -189,10 +189,12 @@ fn a_place_in_a_transaction_holds_when_the_option_is_switched_between_two_starts
             .arg("--sink")
             .arg(format!("file:{}", home.path().join("changes").display()));
         let rowtide = home.spawn(command, Stdio::null());
-        database.wait_streaming();
+        rowtide.rest.wait_running(&database.name);
         rowtide
     };
-    start(true).stop();
+    let rowtide = start(true);
+    database.wait_streaming();
+    rowtide.stop();
     database.wait_slot_free();
     // rows of one COPY share an LSN, and what is rolled back in between counts nowhere
     database.sql(&format!(

@@ -34,7 +34,6 @@ impl StreamState<'_> {
         position.message = Some(MessageType::Begin);
         position.mark = Some(Mark { transaction: begin.final_lsn, event: 0 });
         position.java = None;
-        position.idle = None;
         let (id, timestamp, position) = (self.transaction_id(), begin.timestamp_micros.div_euclid(1000), self.shared_position());
         out.dispatch(Change::Begin { id, timestamp, position, resumed }, 0)
     }
@@ -53,6 +52,7 @@ impl StreamState<'_> {
         position.message = Some(MessageType::Commit);
         position.mark = Some(Mark { transaction: transaction.commit, event: Mark::WHOLE });
         position.java = None;
+        position.idle = None;
         let timestamp = position.micros.unwrap_or(0).div_euclid(1000);
         let (id, position) = (self.transaction_id(), self.shared_position());
         out.dispatch(Change::Commit { id, timestamp, position }, 0)
