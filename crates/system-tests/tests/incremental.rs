@@ -255,6 +255,9 @@ fn a_blocking_snapshot_reads_tables_whole_and_the_stream_goes_on() {
     let data = json!({ "data-collections": ["public.one", "public.two"], "type": "blocking",
         "additional-conditions": [{ "data-collection": "public.two", "filter": "SELECT * FROM two WHERE no <= 10" }] });
     setup.signal("block", "execute-snapshot", &data);
+    wait_until("the last row arrives", LONG, || {
+        setup.read("two").last().is_some_and(|record| record.value["source"]["snapshot"] == "last").then_some(())
+    });
     setup.database.sql("UPDATE one SET n = 0 WHERE id = 7");
     setup.wait_for_the_end();
     setup.assert_replays("one", &["id"]);
