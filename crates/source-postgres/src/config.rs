@@ -62,15 +62,6 @@ pub struct Streaming {
     pub directory: Option<PathBuf>,
 }
 
-/// `snapshot.tables.order.by.row.count`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum RowCountOrder {
-    Disabled,
-    Ascending,
-    Descending,
-}
-
 /// How the rows of a snapshot are read.
 #[derive(Clone, Debug)]
 pub struct SnapshotConfig {
@@ -86,8 +77,6 @@ pub struct SnapshotConfig {
     pub chunk_bytes: u64,
     /// `rowtide.snapshot.round.ms`, with `rowtide.snapshot.concurrent.stream`
     pub round_time: Option<Duration>,
-    /// `snapshot.tables.order.by.row.count`
-    pub order: RowCountOrder,
     /// whether every update is in the stream: then a row that moves between two rounds is not missed
     pub moves_are_seen: bool,
 }
@@ -113,11 +102,6 @@ impl SnapshotConfig {
             whole_tables: legacy && threads > 1,
             chunk_bytes: config.size("rowtide.snapshot.chunk.bytes")?.max(1) as u64,
             round_time: config.flag("rowtide.snapshot.concurrent.stream").then_some(round_time),
-            order: match config.text("snapshot.tables.order.by.row.count")?.to_ascii_lowercase().as_str() {
-                "ascending" => RowCountOrder::Ascending,
-                "descending" => RowCountOrder::Descending,
-                _ => RowCountOrder::Disabled,
-            },
             moves_are_seen: !skips("u") && !config.flag("skip.messages.without.change"),
         })
     }

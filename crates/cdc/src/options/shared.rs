@@ -348,7 +348,7 @@ pub const RELATIONAL_EVENTS: &[ConfigKey] = &[
         .width(Width::None)
         .default_value("disabled")
         .rules(&[OneOf(&["disabled", "ascending", "descending"])])
-        .doc("Order tables by (estimated) row count in the snapshot: disabled, ascending, descending."),
+        .doc("Order tables by row count in the snapshot. PostgreSQL's tables keep the order of the filters all the same, as in the original."),
     string("heartbeat.action.query", Low, "An optional query to execute with every heartbeat")
         .doc("SQL that runs with every heartbeat."),
 ];

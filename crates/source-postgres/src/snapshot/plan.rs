@@ -15,7 +15,6 @@ use super::split::{self, Rules};
 use super::view::View;
 use crate::catalog;
 use crate::client::{Connection, quote_ident, quote_literal};
-use crate::config::RowCountOrder;
 use crate::database::Postgres;
 use crate::errors::explain;
 use crate::publication::quote_table;
@@ -101,20 +100,14 @@ impl TablePlan {
     }
 }
 
-/// Plans the reading of what the ledger has not of the `wanted` tables, in their order or that of
-/// `snapshot.tables.order.by.row.count`.
+/// Plans the reading of what the ledger has not of the `wanted` tables, in their order. As the
+/// original for PostgreSQL, `snapshot.tables.order.by.row.count` changes nothing.
 pub async fn plan(database: &mut Postgres, view: &mut View, wanted: &[TableId], ledger: &Ledger) -> Result<Vec<TablePlan>> {
     let finished: HashSet<&TableId> = ledger.finished.iter().collect();
-    let mut rest: Vec<TableId> = wanted.iter().filter(|id| !finished.contains(id)).cloned().collect();
+    let rest: Vec<TableId> = wanted.iter().filter(|id| !finished.contains(id)).cloned().collect();
     let publication = database.config.publication.clone();
     let session = view.first()?;
     let facts = read_facts(session, &publication, &rest).await?;
-    let rows = |id: &TableId| facts.get(id).map_or(0, |facts| facts.rows);
-    match database.config.snapshot.order {
-        RowCountOrder::Disabled => {}
-        RowCountOrder::Ascending => rest.sort_by_key(rows),
-        RowCountOrder::Descending => rest.sort_by_key(|id| std::cmp::Reverse(rows(id))),
-    }
     let tables = catalog::read_tables(session, &mut database.types, &rest).await?;
     let mut plans = Vec::with_capacity(tables.len());
     for table in tables {
