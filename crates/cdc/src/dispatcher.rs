@@ -158,6 +158,11 @@ impl Dispatcher {
         self.progress.expect(rows);
     }
 
+    /// Whether the reading of a table has begun and has not ended.
+    pub fn is_snapshotting(&self, table: &TableId) -> bool {
+        self.progress.is_reading(table)
+    }
+
     /// Counts rows of a table that a snapshot has read.
     pub fn snapshot_rows(&mut self, table: &TableId, rows: usize) {
         self.progress.count(table, rows as u64);

@@ -101,6 +101,11 @@ impl SnapshotProgress {
         self.expected = rows.collect();
     }
 
+    /// Whether the reading of a table has begun and has not ended.
+    pub fn is_reading(&self, table: &TableId) -> bool {
+        self.reading.contains_key(table)
+    }
+
     /// Counts rows of a table that were read.
     pub fn count(&mut self, table: &TableId, rows: u64) {
         let Some((count, since)) = self.reading.get_mut(table) else { return };

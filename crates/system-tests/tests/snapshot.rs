@@ -38,9 +38,13 @@ fn snapshot(database: &Database, options: &[(&str, &str)]) -> Vec<(String, serde
     all.extend(options);
     let file = home.connector_file(&database.name, &database.connector(&all));
     let rowtide = home.run(&[file]);
-    rowtide.wait_log("The stream goes on at");
+    rowtide.wait_log("Snapshot completed");
+    let read = || -> Vec<Record> { home.lines(&database.name).iter().map(topics::of_line).collect() };
+    let records = wait_until("the last row arrives", LONG, || {
+        let records = read();
+        records.iter().any(|record| record.value["source"]["snapshot"] == "last").then_some(records)
+    });
     rowtide.stop();
-    let records: Vec<Record> = home.lines(&database.name).iter().map(topics::of_line).collect();
     database.wait_slot_free();
     let rows = records.into_iter().filter(|record| record.value["op"] == "r");
     let marked = rows.map(|mut record| {
@@ -176,6 +180,7 @@ fn chunks_that_are_done_are_not_read_again() {
     let Split::Blocks { each, .. } = open.split else { panic!("it is read by blocks: {ledger:?}") };
     assert!(!open.done.is_empty() && !open.is_complete(), "{ledger:?}");
     let rowtide = scene.stream();
+    scene.wait_snapshot();
     scene.wait_end();
     rowtide.stop();
     let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
@@ -233,10 +238,11 @@ fn a_clean_stop_amid_a_snapshot_is_gone_on_from() {
 fn the_log_is_read_and_confirmed_while_a_snapshot_goes_on() {
     let scene = scene("snap_beside", "2")
         .option("rowtide.snapshot.concurrent.stream", "true")
-        .option("rowtide.snapshot.round.ms", "20")
-        .option("max.batch.size", "50")
-        .option("max.queue.size", "51")
+        .option("rowtide.snapshot.round.ms", "100")
         .worker("offset.flush.interval.ms=50");
+    scene
+        .database
+        .sql("INSERT INTO orders SELECT i, nextval('versions'), repeat('y', 200) FROM generate_series(200001, 220000) i");
     let load = scene.load();
     let rowtide = scene.start();
     let mut confirmed = BTreeSet::new();

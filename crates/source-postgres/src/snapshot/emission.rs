@@ -106,9 +106,9 @@ impl Emission {
         if !self.begun.insert((table, chunk)) {
             return Ok(());
         }
-        let (rows, left) = self.counts[table];
         let plan = &self.tables[table];
-        if rows == 0 && left == plan.split.chunks() - plan.done.len() {
+        // an earlier round of this start may have begun it
+        if !out.is_snapshotting(&plan.schema.id) {
             out.snapshot_event(&SnapshotEvent::TableStarted { table: plan.schema.id.clone() })?;
         }
         match plan.split.chunks() {

@@ -37,6 +37,8 @@ pub(super) struct Rounds {
     stage: Stage,
     /// how long the stream stands still for a view
     patience: Duration,
+    /// how long the last view took to open
+    opening: Duration,
 }
 
 #[derive(Default)]
@@ -57,11 +59,14 @@ impl Rounds {
     /// What the database has left to be read.
     pub async fn new(database: &mut Postgres) -> Result<Self> {
         match std::mem::replace(&mut database.snapshot, SnapshotState::None) {
-            SnapshotState::Rest(ledger) => {
-                Ok(Self { ledger, stage: Stage::CatchUp(end_of_log(database).await?), patience: PATIENCE })
-            }
+            SnapshotState::Rest(ledger) => Ok(Self {
+                ledger,
+                stage: Stage::CatchUp(end_of_log(database).await?),
+                patience: PATIENCE,
+                opening: Duration::ZERO,
+            }),
             SnapshotState::None | SnapshotState::Whole { .. } => {
-                Ok(Self { ledger: Ledger::default(), stage: Stage::Over, patience: PATIENCE })
+                Ok(Self { ledger: Ledger::default(), stage: Stage::Over, patience: PATIENCE, opening: Duration::ZERO })
             }
         }
     }
@@ -92,8 +97,9 @@ impl Rounds {
 
     /// Waits for the view that is being opened; for ever, if none is. May be dropped while it waits.
     pub async fn opened(&mut self) -> Result<View> {
-        let Stage::Opening(opening, _) = &mut self.stage else { return std::future::pending().await };
+        let Stage::Opening(opening, since) = &mut self.stage else { return std::future::pending().await };
         let opened = opening.await;
+        self.opening = since.elapsed();
         self.stage = Stage::Over;
         opened.map_err(|panic| Error::fatal("opening a view of the tables ended abnormally").caused_by(panic))?
     }
@@ -157,7 +163,9 @@ impl Rounds {
         out: &mut Dispatcher,
         control: &mut Control,
     ) -> Result<()> {
-        emission.begin(&state.position, state.database.config.snapshot.round_time);
+        // a view that took long to open is read at least as long
+        let within = state.database.config.snapshot.round_time.map(|time| time.max(self.opening));
+        emission.begin(&state.position, within);
         let mut asked = control.clone();
         loop {
             let piece = tokio::select! {
