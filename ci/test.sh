@@ -163,7 +163,7 @@ else
   must "build" cargo test -q --workspace --lib --bins --tests --locked --no-run
   step "cargo xtask tidy" cargo xtask tidy # with the binary just built
   must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers
-  step "cargo test" timeout 1200 cargo test -q --workspace --lib --bins --tests --locked --no-fail-fast
+  step "cargo test" timeout 2400 cargo test -q --workspace --lib --bins --tests --locked --no-fail-fast
 fi
 must "start rowtide" start_rowtide
 FAILED_SCENARIOS=0
