@@ -36,7 +36,7 @@ pub enum Mix {
     All,
 }
 
-/// Some transactions of several changes each.
+/// Some transactions of several changes each, to rows up to 2000, at a pace that leaves the checker a trail it can hold.
 pub fn transactions(database: &str, mix: Mix, count: u32) {
     try_transactions(database, mix, count).expect("transactions");
 }
@@ -48,9 +48,10 @@ fn try_transactions(database: &str, mix: Mix, count: u32) -> Result<String, Stri
         &format!(
             "DO $$ DECLARE k int; BEGIN FOR i IN 1..{count} LOOP
                INSERT INTO orders SELECT 900 + (random() * 1100)::int, nextval('versions'), 'new' ON CONFLICT (id) DO UPDATE SET n = nextval('versions');
-               UPDATE orders SET n = nextval('versions') WHERE id % 50 = (random() * 50)::int;
+               UPDATE orders SET n = nextval('versions') WHERE id <= 2000 AND id % 50 = (random() * 50)::int;
                {deletes}
                COMMIT;
+               PERFORM pg_sleep(0.005);
              END LOOP; END $$"
         ),
     )
