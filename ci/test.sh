@@ -113,12 +113,13 @@ compare() { # compare PORT SCENARIO...: with Debezium, over the PostgreSQL on PO
 }
 
 write_results() { # what make test-full found, to be committed
-  local version port
+  local version port commit
+  commit=$(git rev-parse --short=12 HEAD)$(git diff --quiet HEAD || echo ' with changes not committed') # before this writes
   mkdir -p test-results
   {
     echo "# Every scenario of parity/, Rowtide against Debezium"
     echo
-    echo "Written by \`make test-full\` on $(date -u +%F), commit $(git rev-parse --short=12 HEAD)$(git diff --quiet HEAD || echo ' with changes not committed'): $PASSED_SCENARIOS passed, $FAILED_SCENARIOS failed."
+    echo "Written by \`make test-full\` on $(date -u +%F), commit $commit: $PASSED_SCENARIOS passed, $FAILED_SCENARIOS failed."
     echo "Kafka Connect $(sed -n 's|.*<kafka.version>\(.*\)</.*|\1|p' lab/pom.xml), Debezium $(sed -n 's|.*<debezium.version>\(.*\)</.*|\1|p' lab/pom.xml). Identical: key, value and headers byte for byte. Known: a row of known-differences.toml."
     for version in 15 18; do
       port=$LAB_PG_PORT; [ $version = 15 ] || port=$PG18_PORT

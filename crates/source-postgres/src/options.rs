@@ -262,7 +262,7 @@ const HONOURED: &[ConfigKey] = &[
         )
         .unlisted(),
     long("rowtide.streaming.memory.bytes", Low, "Memory for transactions in progress")
-        .default_value("16777216")
+        .default_value("4194304")
         .rules(&[NonNegativeLong])
         .doc("Bytes of such transactions that are kept in memory; what exceeds them goes to files.")
         .unlisted(),

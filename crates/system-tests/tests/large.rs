@@ -129,7 +129,9 @@ fn passes_in_bounded_memory(name: &str, sink: Sink, streaming: bool) {
     );
     rowtide.stop();
     assert!(large.ids().into_iter().eq(1..=rows), "every row once, in order");
-    assert!(above < MEMORY, "{} MB above idle", above >> 20);
+    // what is received before its commit is read back from files in pieces beside all that the pipeline holds
+    let bound = if streaming { MEMORY + (32 << 20) } else { MEMORY };
+    assert!(above < bound, "{} MB above idle", above >> 20);
 }
 
 /// Killed in the middle; the next start goes on after the stored place.
