@@ -74,7 +74,7 @@ echo "PostgreSQL with a shop: port $PORT, $((SECONDS - BUILT)) s after the build
 
 mkdir "$D/data"
 # its own session too: it gets one signal, from here, and drains
-setsid "$ROOT/target/debug/rowtide" run -q --pretty --data-dir "$D/data" --rest-port "$REST" &
+setsid "$(realpath -m "${CARGO_TARGET_DIR:-$ROOT/target}")/debug/rowtide" run -q --pretty --data-dir "$D/data" --rest-port "$REST" &
 ROWTIDE_PID=$!
 for _ in $(seq 200); do tcp_open "$REST" && break; kill -0 $ROWTIDE_PID 2>/dev/null || die "rowtide did not start"; sleep 0.05; done
 CONNECTOR='{"name": "shop", "config": {
