@@ -7,7 +7,7 @@
 CONFLUENT_KAFKA_VERSION=2.12.2
 CARGO_DENY_VERSION=0.20.2
 
-install_tools() { apt_need curl jq kcat procps util-linux xz-utils ca-certificates; }
+install_tools() { apt_need curl jq kcat procps util-linux xz-utils ca-certificates faketime; }
 
 install_java() { # Kafka, Connect, the Debezium plugin and PostgreSQL 18, all of them Maven artifacts
   local stamp

@@ -257,6 +257,11 @@ fn produce_error(error: &ProduceError) -> Error {
         }
         // INVALID_RECORD
         ProduceError::Broker { code: 87, .. } => Error::data(error.to_string()),
+        // INVALID_TIMESTAMP: a wrong clock that is set right ends it
+        ProduceError::Broker { code: 32, .. } => Error::transient(error.to_string()).remedy(
+            "compare this machine's clock with the broker's: brokers refuse records of more than message.timestamp.after.max.ms \
+             (an hour) ahead of their own clock",
+        ),
         // Fenced or out of sequence: a new producer may go on from the stored offsets.
         ProduceError::Broker { .. } | ProduceError::DeliveryTimeout { .. } => Error::transient(error.to_string()),
         ProduceError::NoSuchPartition { .. } => Error::configuration(error.to_string())

@@ -1,9 +1,10 @@
 //! What a dead worker had stored: a restart may repeat only what follows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rowtide_api::{OffsetMap, OffsetValue};
+use rowtide_cdc::ledger::{Ledger, Split};
 use rowtide_runtime::offsets::{FileOffsetStore, OffsetStore};
 use rowtide_testkit::postgres::Database;
 
@@ -11,12 +12,40 @@ use crate::topics::Record;
 
 /// The offset of a connector of one source partition in the file of `offset.storage.file.filename`; none if it has none.
 pub fn offset(file: &Path, connector: &str) -> Option<OffsetMap> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let store = FileOffsetStore::open(file).expect("the offsets file");
-    let all = runtime.block_on(store.load(connector)).expect("offsets");
     let server =
         |partition: &OffsetMap| partition.0.len() == 1 && matches!(partition.get("server"), Some(OffsetValue::String(_)));
-    all.into_iter().find(|(partition, _)| server(partition)).map(|(_, offset)| offset)
+    load(file, connector).into_iter().find(|(partition, _)| server(partition)).map(|(_, offset)| offset)
+}
+
+/// The ledger of its snapshot in the same file; none if nothing of a snapshot is done, or all of it.
+pub fn ledger(file: &Path, connector: &str) -> Option<Ledger> {
+    let offsets = load(file, connector);
+    let (_, ledger) = offsets.iter().find(|(partition, offset)| Ledger::is_partition(partition) && !offset.0.is_empty())?;
+    Some(Ledger::read(ledger).expect("a ledger"))
+}
+
+fn load(file: &Path, connector: &str) -> Vec<(OffsetMap, OffsetMap)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let store = FileOffsetStore::open(file).expect("the offsets file");
+    runtime.block_on(store.load(connector)).expect("offsets")
+}
+
+/// Rows of `orders` from `first` on that the ledger says are done, as long as nobody changes them.
+pub fn done_rows(database: &Database, ledger: &Ledger, first: i64) -> BTreeSet<i64> {
+    let is_done = |block: u64| match ledger.open.first() {
+        None => !ledger.finished.is_empty(),
+        Some(open) => {
+            let Split::Blocks { each, .. } = open.split else { panic!("not of blocks: {open:?}") };
+            let chunk = usize::try_from(block / each).expect("a chunk").min(open.split.chunks() - 1);
+            open.done.contains(&chunk)
+        }
+    };
+    let rows = database.sql(&format!("SELECT id, (ctid::text::point)[0]::bigint FROM orders WHERE id >= {first}"));
+    let row = |line: &str| {
+        let (id, block) = line.split_once('|').expect("two cells");
+        (id.parse::<i64>().expect("an id"), block.parse::<u64>().expect("a block"))
+    };
+    rows.lines().map(row).filter(|(_, block)| is_done(*block)).map(|(id, _)| id).collect()
 }
 
 /// The changes of the trail in its order: transaction, and the change as [`places`] finds it.

@@ -37,6 +37,17 @@ pub fn connect() -> rest::Rest {
     rest::Rest::new(&need("ROWTIDE_TEST_CONNECT"))
 }
 
+/// The library that, preloaded, gives a process a wall clock of its own.
+///
+/// # Panics
+/// When it is not installed.
+pub fn faketime() -> PathBuf {
+    let places = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
+    let found =
+        places.iter().map(|place| PathBuf::from(format!("{place}/faketime/libfaketimeMT.so.1"))).find(|path| path.is_file());
+    found.expect("Debian's package faketime is not installed: lab/install.sh test does it")
+}
+
 /// The binary: `ROWTIDE_BIN`, else the one beside the tests.
 pub fn binary() -> PathBuf {
     let beside = || {
