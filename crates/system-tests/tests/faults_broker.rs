@@ -94,6 +94,27 @@ fn a_broker_that_dies_hangs_or_is_slow_is_waited_for() {
 }
 
 #[test]
+fn a_broker_that_dies_during_the_snapshot_is_waited_for() {
+    let (mut broker, proxy, scene) = scene("broker_snap");
+    let load = scene.load();
+    // the snapshot takes a while: little is read ahead of a slow broker
+    let scene = scene.option("max.queue.size", "128").option("producer.override.buffer.memory", "65536");
+    proxy.set_both(Fault { bytes_per_second: 50_000, ..Fault::default() });
+    let rowtide = scene.start();
+    scene.wait_more(50);
+    assert!(!rowtide.log().contains("Snapshot completed"), "the snapshot was over too soon");
+    broker.stop(true);
+    last();
+    broker.start();
+    proxy.restore();
+    rowtide.rest.wait_running(&scene.database.name);
+    scene.database.wait_streaming();
+    let repeats = scene.arrives(rowtide, load);
+    assert_eq!(repeats.records, 0, "the process never ended, and its producer is idempotent");
+    note(FAULTS[0], "snapshot", "keeps working: no gap, order kept, final state equal, nothing twice");
+}
+
+#[test]
 fn a_topic_that_lost_a_replica_it_needs_is_waited_for() {
     let mut brokers = Broker::cluster(3);
     for broker in &mut brokers {

@@ -1,5 +1,7 @@
 //! A database that goes away, comes back, or is another one: Rowtide goes on without a gap, or stops with the remedy.
 
+use std::collections::BTreeSet;
+
 use rowtide_system_tests::scene::{LONG, Scene, note};
 use rowtide_system_tests::{audit, topics};
 use rowtide_testkit::postgres::{Database, Role, Server, psql};
@@ -57,6 +59,35 @@ fn every_session_is_killed_again_and_again() {
         scene.database.sql(all);
     }
     scene.verdict(rowtide, load, "all sessions of the connector killed", "stream");
+}
+
+/// A signal asks for all rows; while they are read, the server goes away and comes back again and again.
+#[test]
+fn an_incremental_snapshot_goes_on_after_restarts_of_the_server() {
+    let mut server = Server::new("");
+    let database = Database::on(&server.url(), "inc_restarts");
+    database.sql("CREATE TABLE signals (id varchar(64) PRIMARY KEY, type varchar(32), data varchar(2048))");
+    let scene = Scene::new(database)
+        .option("snapshot.mode", "no_data")
+        .option("signal.data.collection", "public.signals")
+        .option("incremental.snapshot.chunk.size", "5");
+    let rowtide = scene.stream();
+    let load = scene.load();
+    scene.database.sql("INSERT INTO signals VALUES ('1', 'execute-snapshot', '{\"data-collections\": [\"public.orders\"]}')");
+    // what of the rows that were there has come, as a row read or otherwise
+    let arrived = || -> usize {
+        let ids: BTreeSet<i64> = scene.records().iter().filter_map(|record| record.key["id"].as_i64()).collect();
+        ids.range(1..=500).count()
+    };
+    for signal in ["QUIT", "INT", "QUIT"] {
+        let before = arrived();
+        let now = wait_until("rows of the snapshot arrive", LONG, || Some(arrived()).filter(|rows| *rows > before + 20));
+        assert!(now < 500, "it was over too soon");
+        server.stop(signal);
+        server.start();
+    }
+    wait_until("every row that was there arrives", LONG, || (arrived() == 500).then_some(()));
+    scene.verdict(rowtide, load, "PostgreSQL restarted (fast, immediate)", "incremental snapshot");
 }
 
 /// Other settings than PostgreSQL's defaults make a slot lose its log soon.
@@ -147,7 +178,7 @@ fn a_thousand_tables_created_in_a_burst_are_captured() {
       END LOOP; END $$";
     scene.database.sql(burst);
     load.stop();
-    let found = || -> std::collections::BTreeSet<i64> {
+    let found = || -> BTreeSet<i64> {
         let lines = home.lines(&scene.database.name);
         let burst = lines.iter().filter(|line| line["topic"].as_str().is_some_and(|topic| topic.contains(".burst_")));
         burst.filter_map(|line| line["value"]["after"]["id"].as_i64()).collect()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rowtide_system_tests::scene::Scene;
-use rowtide_testkit::postgres::{Database, Server};
+use rowtide_testkit::postgres::{Database, Server, psql};
 use rowtide_testkit::proxy::{Cut, Fault, Proxy, Way};
 use rowtide_testkit::random::{Random, torture};
 use rowtide_testkit::rowtide::Rowtide;
@@ -106,5 +106,15 @@ fn a_snapshot_survives_connections_that_are_half_open() {
     survives_in_the_snapshot("snap_half_open", "database connection half-open", |_, proxy, rowtide| {
         proxy.set_both(Fault { swallow: true, ..Fault::default() });
         rowtide.wait_log("the server has sent nothing for");
+    });
+}
+
+#[test]
+fn a_snapshot_survives_the_end_of_its_sessions() {
+    survives_in_the_snapshot("snap_sessions", "all sessions of the connector killed", |server, _, _| {
+        psql(
+            &server.url(),
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'Debezium%'",
+        );
     });
 }
