@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{info, warn};
 
+use crate::blocking::Blocking;
 use crate::database::{Control, Database, Opened};
 use crate::dispatcher::{Aside, Dispatcher};
 use crate::heartbeat::Heartbeat;
@@ -72,8 +73,11 @@ impl<D: Database> SourceTask for CdcTask<D> {
         let heartbeat = Heartbeat::new(settings.heartbeat_interval, heartbeat_topic, server_name);
         // a snapshot of everything has nothing to go on with
         let beside = offset.as_ref().filter(|_| !plan.data || !plan.forget_offset).map(Beside::read).unwrap_or_default();
+        tell_of_blocking(&beside, offset.as_ref());
         let (signals, channel) = mpsc::channel(channels::WAITING);
         let readers = settings.channels.start(signals_from(&beside, offset.is_some()), &signals);
+        // a blocking snapshot goes on with its own
+        let stale = stale && beside.blocking.is_empty();
         let aside = Aside::new(&settings, beside, channel);
         let log = partition.clone();
         let (mut dispatcher, batches) = Dispatcher::new(emitter, heartbeat, partition, settings.limits, aside);
@@ -141,6 +145,18 @@ impl<D: Database> SourceTask for CdcTask<D> {
             warn!("the source did not end in time and is cut off");
             work.abort();
         }
+    }
+}
+
+/// Says what becomes of blocking snapshots that were under way.
+fn tell_of_blocking(beside: &Beside, offset: Option<&OffsetMap>) {
+    for Blocking { signal, .. } in beside.blocking.iter() {
+        info!("The blocking snapshot of signal '{}' was under way, and is taken up again", signal.id);
+    }
+    if beside.blocking.is_empty() && offset.is_some_and(|offset| offset.string("snapshot") == Some("BLOCKING")) {
+        warn!(
+            "A Java worker left the stored offset amid a blocking snapshot, or after one that it did not end: it keeps no record of what was              asked for. Send the signal again if rows are missing"
+        );
     }
 }
 

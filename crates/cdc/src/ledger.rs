@@ -77,6 +77,8 @@ impl OpenTable {
 pub struct Ledger {
     /// position of the snapshot that was read from last, for whoever looks at it
     pub round: String,
+    /// the blocking snapshot that it is of; none: the initial one
+    pub blocking: Option<String>,
     /// tables that are wholly read
     pub finished: Vec<TableId>,
     /// tables that are partly read
@@ -102,6 +104,7 @@ impl Ledger {
         let list = |name: &str| value.get(name)?.as_array();
         Some(Self {
             round: value.get("round")?.as_str()?.to_owned(),
+            blocking: value.get("blocking").and_then(Value::as_str).map(str::to_owned),
             finished: list("finished")?.iter().map(table_of).collect::<Option<_>>()?,
             open: list("open")?.iter().map(open_of).collect::<Option<_>>()?,
         })
@@ -110,7 +113,11 @@ impl Ledger {
     fn text(&self) -> String {
         let open: Vec<Value> = self.open.iter().filter_map(open_json).collect();
         let finished: Vec<Value> = self.finished.iter().map(table_json).collect();
-        json!({ "round": self.round, "finished": finished, "open": open }).to_string()
+        let mut text = json!({ "round": self.round, "finished": finished, "open": open });
+        if let Some(blocking) = &self.blocking {
+            text["blocking"] = blocking.as_str().into();
+        }
+        text.to_string()
     }
 }
 
@@ -172,16 +179,16 @@ fn ranges(numbers: &BTreeSet<usize>) -> Vec<[usize; 2]> {
 /// point into the journal, so that one costs nothing until it is stored.
 #[derive(Debug)]
 pub struct LedgerBook {
-    round: String,
-    finished: Vec<TableId>,
+    /// what was done before, but for the tables that are read
+    before: Ledger,
     tables: Vec<OpenTable>,
     journal: Mutex<Vec<(usize, usize)>>,
 }
 
 impl LedgerBook {
-    /// Of a round that reads the rest of `tables`, where `finished` are done.
-    pub fn new(round: String, finished: Vec<TableId>, tables: Vec<OpenTable>) -> Arc<Self> {
-        Arc::new(Self { round, finished, tables, journal: Mutex::default() })
+    /// Of a round that reads the rest of `tables`, where others are done `before`.
+    pub fn new(before: Ledger, tables: Vec<OpenTable>) -> Arc<Self> {
+        Arc::new(Self { before, tables, journal: Mutex::default() })
     }
 
     /// The position of what was done before the round.
@@ -206,12 +213,12 @@ impl LedgerBook {
         for (table, chunk) in self.journal.lock().unwrap_or_else(PoisonError::into_inner).iter().take(entries) {
             tables[*table].done.insert(*chunk);
         }
-        let mut finished = self.finished.clone();
+        let mut finished = self.before.finished.clone();
         let (complete, open): (Vec<_>, Vec<_>) = tables.into_iter().partition(OpenTable::is_complete);
         finished.extend(complete.into_iter().map(|open| open.table));
         // who has nothing done begins anew, whatever the plan was
         let open = open.into_iter().filter(|open| !open.done.is_empty()).collect();
-        Ledger { round: self.round.clone(), finished, open }
+        Ledger { finished, open, ..self.before.clone() }
     }
 
     /// Whether every table is wholly read.
@@ -286,10 +293,11 @@ mod tests {
         #[test]
         fn what_is_written_is_read(
             round in ".{0,9}",
+            blocking in prop::option::of(".{0,9}"),
             finished in prop::collection::vec(any_table(), 0..5),
             open in prop::collection::vec(any_open(), 0..5),
         ) {
-            let ledger = Ledger { round, finished, open };
+            let ledger = Ledger { round, blocking, finished, open };
             prop_assert_eq!(Ledger::read(&stored(&ledger)), Some(ledger));
         }
 
@@ -310,8 +318,8 @@ mod tests {
             split: blocks.clone(),
             done: BTreeSet::new(),
         };
-        let book =
-            LedgerBook::new("0/1".into(), vec![table("z")], vec![open("a", Some("7")), open("b", Some("8")), open("c", None)]);
+        let before = Ledger { finished: vec![table("z")], ..Ledger::default() };
+        let book = LedgerBook::new(before, vec![open("a", Some("7")), open("b", Some("8")), open("c", None)]);
         let at = [book.start(), book.done(0, 0), book.done(0, 2), book.done(2, 1), book.done(0, 1)];
         let read: Vec<Ledger> = at.iter().map(|at| Ledger::read(&at.to_offset()).unwrap()).collect();
         assert_eq!((read[0].finished.clone(), read[0].open.len()), (vec![table("z")], 0));

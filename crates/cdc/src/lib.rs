@@ -1,11 +1,12 @@
 //! What all databases share: from a `Change` to Connect's source records, and how a connector lives.
 //!
 //! Belongs here: the relational model, filters, topic naming, column options, envelopes, transaction metadata,
-//! heartbeats, signals, notifications, snapshot modes, progress, markers and ledger, incremental snapshots, the coordinator
+//! heartbeats, signals, notifications, snapshot modes, progress, markers and ledger, blocking and incremental snapshots, the coordinator
 //! that makes a connector of any [`database::Database`].
 //! Does not: anything that one database alone has (slots, binlogs), and what happens to a record after it was made.
 
 pub mod adjust;
+pub mod blocking;
 pub mod change;
 pub mod columns;
 pub mod coordinator;

@@ -59,6 +59,7 @@ pub struct Postgres {
     /// what is to be read of the tables' rows
     pub(crate) snapshot: SnapshotState,
     slot: Option<SlotState>,
+    /// the ledger that was stored, of whichever snapshot
     unfinished: Ledger,
     system: u64,
     /// where files go that nobody needs after us
@@ -148,7 +149,7 @@ impl Database for Postgres {
             self.position = Position::default();
         }
         self.snapshot = match plan {
-            SnapshotPlan { data: true, forget_offset: false, .. } => SnapshotState::Rest(std::mem::take(&mut self.unfinished)),
+            SnapshotPlan { data: true, forget_offset: false, .. } => SnapshotState::Rest(self.take_unfinished(None)),
             SnapshotPlan { data: true, stream, .. } => SnapshotState::Whole { resumable: *stream },
             SnapshotPlan { data: false, .. } => SnapshotState::None,
         };
@@ -193,6 +194,12 @@ impl Postgres {
         let streaming = self.config.streaming.as_ref()?;
         let directory = streaming.directory.clone().unwrap_or_else(|| self.scratch.clone());
         Some(SpillLimits { memory: streaming.memory, disk: streaming.disk, directory })
+    }
+
+    /// The ledger that was stored, if it is of this blocking snapshot, or (none) of the initial one.
+    pub(crate) fn take_unfinished(&mut self, blocking: Option<&str>) -> Ledger {
+        let stored = Some(std::mem::take(&mut self.unfinished)).filter(|ledger| ledger.blocking.as_deref() == blocking);
+        stored.unwrap_or_else(|| Ledger { blocking: blocking.map(str::to_owned), ..Ledger::default() })
     }
 
     /// Captured tables in the order in which a snapshot reads them.

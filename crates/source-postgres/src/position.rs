@@ -56,6 +56,27 @@ impl Mark {
     pub const WHOLE: u64 = i64::MAX as u64;
 }
 
+/// The snapshot that a position is amid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Debezium's word for its kind
+    kind: &'static str,
+    /// whether this is its last record
+    last: bool,
+}
+
+impl Snapshot {
+    /// Before the stream, or what a crash left of that.
+    pub const INITIAL: Self = Self { kind: "INITIAL", last: false };
+    /// By a signal. What is left of it stands elsewhere in the offset (`rowtide_cdc::blocking`), so that it is not read back.
+    pub const BLOCKING: Self = Self { kind: "BLOCKING", last: false };
+
+    /// At its last record.
+    pub fn ended(self) -> Self {
+        Self { last: true, ..self }
+    }
+}
+
 /// A position of the stream or of the snapshot.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Position {
@@ -73,8 +94,8 @@ pub struct Position {
     pub xmin: Option<i64>,
     /// kind of the last event
     pub message: Option<MessageType>,
-    /// while a snapshot is taken: whether this is its last record
-    pub snapshot: Option<bool>,
+    /// the snapshot that is taken
+    pub snapshot: Option<Snapshot>,
     /// the exact place; none in snapshots and in offsets of Java workers
     pub mark: Option<Mark>,
     /// log that holds nothing for us up to here, although no event says so: the slot may be told. It stays until the next
@@ -103,7 +124,7 @@ impl Position {
         let number = |key: &str| offset.int(key).map(|value| value as u64);
         let lsn = number("lsn")?;
         // older versions stored `true`, newer ones the kind of the snapshot
-        let snapshot = offset.boolean("snapshot").unwrap_or(false) || offset.string("snapshot") == Some("INITIAL");
+        let snapshot = offset.boolean("snapshot").unwrap_or(false) || offset.string("snapshot") == Some(Snapshot::INITIAL.kind);
         let completed = offset.boolean("snapshot_completed").unwrap_or(false);
         let last = offset.boolean("last_snapshot_record").unwrap_or(false);
         let ours = number("rowtide_lsn") == Some(lsn);
@@ -117,7 +138,7 @@ impl Position {
             micros: offset.int("ts_usec"),
             xmin: offset.int("xmin"),
             message: offset.string("messageType").and_then(MessageType::parse),
-            snapshot: (snapshot && !completed && !last).then_some(false),
+            snapshot: (snapshot && !completed && !last).then_some(Snapshot::INITIAL),
             mark,
             idle: own("rowtide_idle"),
             system: own("rowtide_system"),
@@ -176,8 +197,8 @@ impl ToOffset for Position {
         if let Some(xmin) = self.xmin {
             map.set("xmin", xmin);
         }
-        if let Some(last) = self.snapshot {
-            map.set("snapshot", "INITIAL");
+        if let Some(Snapshot { kind, last }) = self.snapshot {
+            map.set("snapshot", kind);
             map.set("last_snapshot_record", last);
             map.set("snapshot_completed", false);
         }
@@ -239,7 +260,8 @@ mod tests {
     #[test]
     fn what_is_stored_is_read_back() {
         let idle = Position { message: Some(MessageType::Commit), idle: Some(900), ..streamed() };
-        let snapshot = Position { lsn: 5, xid: Some(3), micros: Some(2), snapshot: Some(false), ..Position::default() };
+        let snapshot =
+            Position { lsn: 5, xid: Some(3), micros: Some(2), snapshot: Some(Snapshot::INITIAL), ..Position::default() };
         for position in [streamed(), idle, snapshot] {
             assert_eq!(Position::read(&position.to_offset()), Some(position));
         }
@@ -290,14 +312,14 @@ mod tests {
 
     #[test]
     fn an_interrupted_snapshot_is_seen_and_a_completed_one_is_not() {
-        let mut offset = Position { lsn: 5, snapshot: Some(false), ..Position::default() }.to_offset();
-        assert_eq!(Position::read(&offset).unwrap().snapshot, Some(false));
+        let mut offset = Position { lsn: 5, snapshot: Some(Snapshot::INITIAL), ..Position::default() }.to_offset();
+        assert_eq!(Position::read(&offset).unwrap().snapshot, Some(Snapshot::INITIAL));
         offset.set("snapshot_completed", true);
         assert_eq!(Position::read(&offset).unwrap().snapshot, None);
         let mut old = OffsetMap::default();
         old.set("lsn", 5_i64);
         old.set("snapshot", true);
-        assert_eq!(Position::read(&old).unwrap().snapshot, Some(false));
+        assert_eq!(Position::read(&old).unwrap().snapshot, Some(Snapshot::INITIAL));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rowtide_api::failpoint::{Failpoint, Phase};
+use rowtide_system_tests::stored;
 use rowtide_system_tests::topics::{self, Cleanup, Record};
 use rowtide_testkit::postgres::{Database, psql};
 use rowtide_testkit::random::{Random, torture};
@@ -276,6 +277,36 @@ fn a_blocking_snapshot_reads_tables_whole_and_the_stream_goes_on() {
         "additional-conditions": [{ "data-collection": "public.one", "filter": "SELECT nothing" }] }),
     );
     setup.wait_for_the_end();
+}
+
+#[test]
+fn a_blocking_snapshot_that_is_killed_goes_on_with_what_was_not_read() {
+    let options = [("rowtide.snapshot.chunk.bytes", "65536"), ("snapshot.max.threads", "2"), ("max.batch.size", "64")];
+    let mut setup = Setup::new("blocking_killed", &options);
+    setup.database.sql("INSERT INTO one SELECT i, nextval('versions'), repeat('x', 50) FROM generate_series(2001, 20000) i");
+    setup.home.set("ROWTIDE_FAILPOINT", "chunk-done:2");
+    let mut rowtide = setup.start();
+    let data = json!({ "data-collections": ["public.one", "public.two"], "type": "blocking",
+        "additional-conditions": [{ "data-collection": "public.two", "filter": "SELECT * FROM two WHERE no <= 10" }] });
+    setup.signal("block", "execute-snapshot", &data);
+    assert_eq!(rowtide.wait_exit(LONG).code(), None, "it should have died");
+    let offset = stored::offset(&setup.home.path().join("offsets"), &setup.database.name).expect("an offset");
+    assert_eq!(offset.string("snapshot"), Some("BLOCKING"), "as the original's");
+    setup.database.sql("DELETE FROM one WHERE id % 17 = 0; UPDATE one SET n = nextval('versions') WHERE id % 10 = 0");
+    setup.database.wait_slot_free();
+    setup.home.unset("ROWTIDE_FAILPOINT");
+    let rowtide = setup.start();
+    rowtide.wait_log("The blocking snapshot of signal 'block' was under way, and is taken up again");
+    rowtide.wait_log("Snapshot completed");
+    setup.wait_for_the_end();
+    setup.assert_replays("one", &["id"]);
+    let read = |table: &str| setup.read(table).iter().filter(|record| record.value["op"] == "r").count();
+    let (one, rows) = (read("one"), 1500 + 18_000);
+    assert!(rows - rows / 17 < one && one < 2 * rows - 2000, "{one} rows were read of {rows}: what was done is not read again");
+    assert_eq!(read("two"), 10);
+    rowtide.stop();
+    let offset = stored::offset(&setup.home.path().join("offsets"), &setup.database.name).expect("an offset");
+    assert_eq!((offset.string("snapshot"), offset.string("rowtide_blocking_snapshots")), (None, None), "it is over");
 }
 
 /// Writers that insert, update, delete, bring back and rename keys, on connections of their own, until they are stopped.

@@ -1,7 +1,7 @@
 //! The dispatcher's part in signals, incremental snapshots and notifications: all of them have a place in the stream.
 
-use std::collections::VecDeque;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use rowtide_api::failpoint::{Failpoint, pass};
 use rowtide_api::{OffsetMap, OffsetValue, Signal};
@@ -9,12 +9,13 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::Dispatcher;
+use crate::blocking::Blocking;
 use crate::change::Change;
 use crate::incremental::{Beside, Incremental};
 use crate::notification::{Notification, Notifier};
 use crate::settings::Settings;
 use crate::signal::channels::Incoming;
-use crate::signal::{Action, Execute, SignalTable, action};
+use crate::signal::{Action, SignalTable, action};
 
 /// What goes on beside the stream.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub struct Aside {
     /// the last record of the signal topic that was taken
     signal_place: Option<i64>,
     /// blocking snapshots that are to be taken
-    blocking: VecDeque<Execute>,
+    blocking: Arc<[Blocking]>,
     /// told before there was a position for their records
     waiting: Vec<Notification>,
 }
@@ -43,7 +44,7 @@ impl Aside {
             incremental,
             channel: Some(channel),
             signal_place: stored.signal_place,
-            blocking: VecDeque::new(),
+            blocking: stored.blocking,
             waiting: Vec::new(),
         }
     }
@@ -55,20 +56,22 @@ impl Dispatcher {
         &mut self.aside.incremental
     }
 
-    /// The next blocking snapshot that a signal asked for.
-    pub fn next_blocking(&mut self) -> Option<Execute> {
-        self.aside.blocking.pop_front()
+    /// The blocking snapshot that is to be taken, until [`Dispatcher::end_blocking`] says that it is over.
+    pub fn blocking(&self) -> Option<&Blocking> {
+        self.aside.blocking.first()
     }
 
-    /// Whether a snapshot by signal wants something done.
-    pub fn has_work(&self) -> bool {
-        self.aside.incremental.has_steps() || !self.aside.blocking.is_empty()
+    /// The blocking snapshot is over: offsets hold it no longer.
+    pub fn end_blocking(&mut self) {
+        self.aside.blocking = self.aside.blocking.iter().skip(1).cloned().collect();
+        self.note_incremental();
     }
 
-    /// From here on, offsets hold the incremental snapshot as it is now.
+    /// From here on, offsets hold what goes on beside the stream as it is now.
     pub fn note_incremental(&mut self) {
-        let (progress, signal_place) = (self.aside.incremental.progress(), self.aside.signal_place);
-        self.emitter.set_beside(Beside { progress, signal_place });
+        let Aside { incremental, blocking, signal_place, .. } = &self.aside;
+        let beside = Beside { progress: incremental.progress(), blocking: blocking.clone(), signal_place: *signal_place };
+        self.emitter.set_beside(beside);
     }
 
     /// The next signal that comes by another way than the signal table. Cancelling loses none.
@@ -120,7 +123,10 @@ impl Dispatcher {
                 info!("Requested 'INCREMENTAL' snapshot of data collections '{:?}' (signal '{}')", execute.names(), signal.id);
                 incremental.add(&signal.id, execute);
             }
-            Action::Block(execute) => self.aside.blocking.push_back(execute),
+            Action::Block(_) => {
+                let asked = Blocking::new(signal.clone());
+                self.aside.blocking = self.aside.blocking.iter().cloned().chain([asked]).collect();
+            }
             Action::Stop(tables) => {
                 info!("Requested stop of snapshot 'INCREMENTAL' (signal '{}')", signal.id);
                 incremental.stop(tables);

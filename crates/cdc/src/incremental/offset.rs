@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use tracing::warn;
 
 use super::java_object::{self, KeyValue};
+use crate::blocking::Blocking;
 
 const COLLECTIONS: &str = "incremental_snapshot_collections";
 const ID: &str = "incremental_snapshot_collections_id";
@@ -105,6 +106,8 @@ fn key(offset: &OffsetMap, name: &str) -> Option<Key> {
 pub struct Beside {
     /// an incremental snapshot
     pub progress: Option<Progress>,
+    /// blocking snapshots that are not over
+    pub blocking: Arc<[Blocking]>,
     /// the last record of the signal topic that was read; no key of the original's, which has a consumer group for it
     pub signal_place: Option<i64>,
 }
@@ -112,7 +115,7 @@ pub struct Beside {
 impl Beside {
     /// Reads it from a stored offset.
     pub fn read(offset: &OffsetMap) -> Self {
-        Self { progress: Progress::read(offset), signal_place: offset.int(SIGNAL_PLACE) }
+        Self { progress: Progress::read(offset), blocking: Blocking::read(offset), signal_place: offset.int(SIGNAL_PLACE) }
     }
 }
 
@@ -131,6 +134,7 @@ impl ToOffset for WithBeside {
         if let Some(progress) = &self.beside.progress {
             progress.write(&mut map);
         }
+        Blocking::write(&self.beside.blocking, &mut map);
         if let Some(place) = self.beside.signal_place {
             map.set(SIGNAL_PLACE, place);
         }
@@ -156,7 +160,7 @@ mod tests {
             maximum: Some([KeyValue::Integer(5)].into()),
         };
         let stored = |progress: &Progress| {
-            let beside = Beside { progress: Some(progress.clone()), signal_place: Some(7) };
+            let beside = Beside { progress: Some(progress.clone()), signal_place: Some(7), ..Beside::default() };
             WithBeside { offset: Arc::new(OffsetMap::default()), beside: Arc::new(beside) }.to_offset()
         };
         let offset = stored(&progress);

@@ -52,6 +52,11 @@ impl Execute {
         self.tables.iter().map(JavaRegex::as_str).collect()
     }
 
+    /// Whether a table is meant.
+    pub fn asks_for(&self, table: &str) -> bool {
+        self.tables.iter().any(|pattern| pattern.is_full_match(table))
+    }
+
     /// The condition that a table is read under.
     pub fn condition(&self, table: &str) -> Option<&str> {
         self.conditions.iter().find(|(pattern, _)| pattern.is_full_match(table)).map(|(_, filter)| filter.as_str())

@@ -129,7 +129,7 @@ impl ChunkReader for Reader<'_> {
     }
 
     fn position(&self) -> Arc<dyn ToOffset> {
-        Arc::new(self.position.clone())
+        self.shared_position()
     }
 
     /// A row of an incremental snapshot has no LSN and no transaction of its own; its time is that of its emission.
@@ -143,6 +143,10 @@ impl ChunkReader for Reader<'_> {
 }
 
 impl Reader<'_> {
+    fn shared_position(&self) -> Arc<dyn ToOffset> {
+        Arc::new(self.position.clone())
+    }
+
     /// Writes a mark into the signal table.
     async fn mark(&mut self, session: &mut Connection, table: &TableId, mark: Watermark, window: &str) -> Result<()> {
         let name = quote_table(table);
@@ -184,7 +188,7 @@ impl Reader<'_> {
     }
 
     async fn read_with(&mut self, session: &mut Connection, scan: &Scan) -> Result<ChunkRead> {
-        self.begin(session).await?;
+        self.chunks.seen = Some(self.open(session).await?);
         let read = self.read_in_transaction(session, scan).await;
         // after an error the transaction ends no other way
         let ended = session.execute("ROLLBACK").await.map_err(|error| explain("ending the reading of a chunk", error));
@@ -195,8 +199,8 @@ impl Reader<'_> {
     /// Opens a transaction that sees all that the stream has told. The server streams a transaction as soon as its
     /// commit is in the log, a moment before other sessions see it; a chunk read in that moment would be old and come after
     /// it.
-    async fn begin(&mut self, session: &mut Connection) -> Result<()> {
-        let doing = "opening the transaction of a chunk";
+    async fn open(&mut self, session: &mut Connection) -> Result<Seen> {
+        let doing = "opening a transaction that sees what was streamed";
         let given_up = Instant::now() + VISIBLE_WITHIN;
         loop {
             let before = session.query(visibility::STANDBY).await.map_err(|error| explain(doing, error))?;
@@ -204,8 +208,7 @@ impl Reader<'_> {
             let now = session.query(visibility::SNAPSHOT).await.map_err(|error| explain(doing, error))?;
             let seen = Seen::read(before.first(), now.first());
             if self.chunks.streamed.all_seen_by(&seen) {
-                self.chunks.seen = Some(seen);
-                return Ok(());
+                return Ok(seen);
             }
             session.execute("ROLLBACK").await.map_err(|error| explain(doing, error))?;
             if Instant::now() >= given_up {

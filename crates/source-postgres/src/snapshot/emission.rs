@@ -16,7 +16,7 @@ use tokio::time::{Duration, Instant};
 use super::plan::TablePlan;
 use super::round::{Piece, Round};
 use crate::client::Connection;
-use crate::position::Position;
+use crate::position::{Position, Snapshot};
 use crate::source_block::{SnapshotMarker, SourceBlock};
 
 /// A round whose rows are handed on.
@@ -53,7 +53,7 @@ impl Emission {
             counts: tables.iter().map(|plan| (0, plan.split.chunks() - plan.done.len())).collect(),
             tables,
             markers,
-            book: LedgerBook::new(crate::position::lsn_text(at.lsn), ledger.finished.clone(), open),
+            book: LedgerBook::new(Ledger { round: crate::position::lsn_text(at.lsn), ..ledger.clone() }, open),
             at,
             last: here.clone(),
             here,
@@ -67,15 +67,20 @@ impl Emission {
         self.tables.iter().map(|plan| (plan.schema.id.clone(), plan.rows))
     }
 
+    /// The position that its rows carry.
+    pub fn position(&self) -> Arc<dyn ToOffset> {
+        self.here.clone()
+    }
+
     /// The ledger of this round.
     pub fn book(&self) -> &Arc<LedgerBook> {
         &self.book
     }
 
     /// Rows are handed on from now on, at this place of the log, within this time.
-    pub fn begin(&mut self, position: &Position, within: Option<Duration>) {
-        self.here = Arc::new(Position { snapshot: Some(false), ..position.clone() });
-        self.last = Arc::new(Position { snapshot: Some(true), ..position.clone() });
+    pub fn begin(&mut self, snapshot: Snapshot, position: &Position, within: Option<Duration>) {
+        let at = |snapshot| Arc::new(Position { snapshot: Some(snapshot), ..position.clone() });
+        (self.here, self.last) = (at(snapshot), at(snapshot.ended()));
         if let Some(within) = within {
             self.round.end_at(Instant::now() + within);
         }

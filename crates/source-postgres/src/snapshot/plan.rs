@@ -40,6 +40,15 @@ const TABLES_A_QUERY: usize = 500;
 /// Before this version a range of a file's blocks is found only by reading all of it.
 const RANGES_OF_BLOCKS: u32 = 140_000;
 
+/// A table that is to be read.
+#[derive(Debug)]
+pub struct Wanted {
+    /// the table
+    pub table: TableId,
+    /// the user's own statement in place of all its rows
+    pub statement: Option<String>,
+}
+
 /// What the catalogs say of a table.
 #[derive(Clone, Debug)]
 struct Facts {
@@ -102,9 +111,12 @@ impl TablePlan {
 
 /// Plans the reading of what the ledger has not of the `wanted` tables, in their order. As the
 /// original for PostgreSQL, `snapshot.tables.order.by.row.count` changes nothing.
-pub async fn plan(database: &mut Postgres, view: &mut View, wanted: &[TableId], ledger: &Ledger) -> Result<Vec<TablePlan>> {
+pub async fn plan(database: &mut Postgres, view: &mut View, wanted: &[Wanted], ledger: &Ledger) -> Result<Vec<TablePlan>> {
     let finished: HashSet<&TableId> = ledger.finished.iter().collect();
-    let rest: Vec<TableId> = wanted.iter().filter(|id| !finished.contains(id)).cloned().collect();
+    let rest = wanted.iter().filter(|wanted| !finished.contains(&wanted.table));
+    let statements: HashMap<&TableId, Option<&str>> =
+        rest.clone().map(|wanted| (&wanted.table, wanted.statement.as_deref())).collect();
+    let rest: Vec<TableId> = rest.map(|wanted| wanted.table.clone()).collect();
     let publication = database.config.publication.clone();
     let session = view.first()?;
     let facts = read_facts(session, &publication, &rest).await?;
@@ -112,8 +124,9 @@ pub async fn plan(database: &mut Postgres, view: &mut View, wanted: &[TableId], 
     let mut plans = Vec::with_capacity(tables.len());
     for table in tables {
         let Some(facts) = facts.get(&table.id) else { continue };
+        let statement = statements.get(&table.id).copied().flatten();
         let schema = Arc::new(database.shaper.shape(table, &database.types)?);
-        plans.push(plan_table(session, database, schema, facts, ledger).await?);
+        plans.push(plan_table(session, database, schema, statement, facts, ledger).await?);
     }
     Ok(plans)
 }
@@ -122,10 +135,11 @@ async fn plan_table(
     session: &mut Connection,
     database: &Postgres,
     schema: Arc<TableSchema>,
+    statement: Option<&str>,
     facts: &Facts,
     ledger: &Ledger,
 ) -> Result<TablePlan> {
-    let (select, fields) = select(session, database, &schema).await?;
+    let (select, fields) = select(session, database, &schema, statement).await?;
     let resumable = facts.streamed && database.config.snapshot.moves_are_seen;
     let identity = resumable.then(|| format!("{}/{:016x}", facts.filenode, fingerprint(&select)));
     let known = ledger.open.iter().find(|open| open.table == schema.id);
@@ -135,7 +149,11 @@ async fn plan_table(
             if known.is_some() {
                 info!("Table '{}' was rewritten, or is read otherwise than before: it is read from its beginning", schema.id);
             }
-            (split_table(session, database, &schema, facts).await?, BTreeSet::new())
+            let split = match statement {
+                Some(_) => Split::Whole,
+                None => split_table(session, database, &schema, facts).await?,
+            };
+            (split, BTreeSet::new())
         }
     };
     let (names, rows) = (TableNames::from(&schema.id), facts.rows.unsigned_abs());
@@ -147,9 +165,6 @@ async fn split_table(session: &mut Connection, database: &Postgres, schema: &Tab
     let chunks = config.chunks_of(&schema.name);
     let most_blocks = (config.chunk_bytes / facts.block_size.max(1)).max(1);
     let rules = Rules { chunks, most_blocks, whole: config.whole_tables };
-    if database.filters.select_override(&schema.id).is_some() {
-        return Ok(Split::Whole);
-    }
     if facts.plain && session.server_version() >= RANGES_OF_BLOCKS {
         return Ok(split::by_blocks(facts.blocks, rules));
     }
@@ -213,19 +228,20 @@ async fn select(
     session: &mut Connection,
     database: &Postgres,
     schema: &TableSchema,
+    statement: Option<&str>,
 ) -> Result<(String, Vec<(usize, ColumnDecoder)>)> {
     let decoders = decoders(schema, &schema.table, &database.types);
     let wanted = schema.table.columns.iter().zip(decoders).filter_map(|(column, decoder)| Some((column.name.clone(), decoder?)));
     let mut wanted: Vec<_> = wanted.collect();
-    let from = match database.filters.select_override(&schema.id) {
+    let from = match statement {
         None => quote_table(&schema.id),
         Some(select) => {
             let select = select.trim().trim_end_matches(';');
-            let offered = column_names(session, select).await?;
+            let offered = column_names(session, &schema.id, select).await?;
             wanted.retain(|(name, _)| {
                 let there = offered.iter().any(|have| **have == **name);
                 if !there {
-                    warn!("snapshot.select.statement.overrides of {}: the statement has no column '{name}'", schema.id);
+                    warn!("The statement that the snapshot has for table {} gives no column '{name}'", schema.id);
                 }
                 there
             });
@@ -238,9 +254,13 @@ async fn select(
 }
 
 /// Names of the columns that a statement gives.
-async fn column_names(session: &mut Connection, select: &str) -> Result<Vec<String>> {
+async fn column_names(session: &mut Connection, id: &TableId, select: &str) -> Result<Vec<String>> {
     let described = session.describe(&format!("SELECT * FROM ({select}) AS overridden LIMIT 0")).await;
-    described.map_err(|error| explain("snapshot.select.statement.overrides", error))
+    described.map_err(|error| {
+        let doing =
+            format!("reading table {id} by the user's statement (snapshot.select.statement.overrides, or a signal's condition)");
+        explain(&doing, error)
+    })
 }
 
 /// FNV-1a: the same in every version of this program, as a stored text must be.

@@ -61,7 +61,7 @@ impl View {
     }
 
     /// `snapshot.locking.mode=shared`: keeps the tables' shape as it is, not their rows.
-    pub async fn lock(&mut self, config: &PostgresConfig, tables: &[TableId]) -> Result<()> {
+    pub async fn lock(&mut self, config: &PostgresConfig, tables: impl Iterator<Item = &TableId>) -> Result<()> {
         let Some(timeout) = config.lock_timeout else { return Ok(()) };
         let session = self.first()?;
         execute(session, &format!("SET LOCAL lock_timeout = {}", timeout.as_millis())).await?;

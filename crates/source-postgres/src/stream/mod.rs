@@ -93,7 +93,7 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
             () = asked.finished(), if !state.in_transaction() => break,
         }
         take(&mut waiting, &mut rounds, &mut state, &mut stream, out, &mut control).await?;
-        beside(&mut state, &mut stream, out).await?;
+        beside(&mut state, &rounds, &mut stream, out, &control).await?;
         state.look_at_streamed().await?;
         state.beat(out).await?;
         hand_over(&mut state, &mut stream, out, &mut control).await?;
@@ -123,11 +123,11 @@ async fn take(
         }
         let Some(message) = waiting.pop_front() else { return Ok(()) };
         state.take(message, out).await?;
-        beside(state, stream, out).await?;
+        beside(state, rounds, stream, out, control).await?;
         while state.is_reading_back() {
             out.read_clock();
             state.read_back(out).await?;
-            beside(state, stream, out).await?;
+            beside(state, rounds, stream, out, control).await?;
             state.beat(out).await?;
             hand_over(state, stream, out, control).await?;
         }
@@ -214,22 +214,31 @@ async fn hand_over(
 }
 
 /// Does what snapshots by signals ask for at this place of the stream. However long a chunk takes, the server hears
-/// from us.
-async fn beside(state: &mut StreamState<'_>, stream: &mut ReplicationStream, out: &mut Dispatcher) -> Result<()> {
+/// from us. Whoever is told to finish leaves the rest to the next start.
+async fn beside(
+    state: &mut StreamState<'_>,
+    rounds: &Rounds,
+    stream: &mut ReplicationStream,
+    out: &mut Dispatcher,
+    control: &Control,
+) -> Result<()> {
     if state.chunks.is_window_over() {
         state.chunks.end = None;
         out.incremental().end_window();
     }
-    if !out.has_work() {
+    // there is one ledger: the initial snapshot's rows come first
+    let blocking = rounds.are_over() && out.blocking().is_some();
+    if *control.finish.borrow() || !(blocking || out.incremental().has_steps()) {
         return Ok(());
     }
+    let mut asked = control.clone();
     let (received, confirmed, every) =
         (state.received.max(state.confirmed), state.confirmed, state.status_interval().min(UNASKED));
     let mut reader = Reader { database: state.database, chunks: &mut state.chunks, position: &state.position };
     let begun = Instant::now();
     let mut work = Box::pin(async {
-        while let Some(execute) = out.next_blocking() {
-            blocking::run(&mut reader, &execute, out).await?;
+        while blocking && let Some(asked) = out.blocking().cloned() {
+            blocking::run(&mut reader, &asked, out).await?;
         }
         drive(&mut reader, out).await
     });
@@ -237,6 +246,7 @@ async fn beside(state: &mut StreamState<'_>, stream: &mut ReplicationStream, out
         tokio::select! {
             biased;
             done = &mut work => break done,
+            () = asked.finished() => break Ok(()),
             () = tokio::time::sleep(every) => {
                 let sent = stream.send_status(received, confirmed, confirmed, false).await;
                 sent.map_err(|error| explain("confirming to the server", error))?;

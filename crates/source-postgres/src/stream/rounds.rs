@@ -23,7 +23,7 @@ use crate::config::PostgresConfig;
 use crate::database::{Postgres, SnapshotState};
 use crate::decode::{self, Message};
 use crate::errors::explain;
-use crate::position::{lsn_text, parse_lsn};
+use crate::position::{Snapshot, lsn_text, parse_lsn};
 use crate::snapshot::{self, Emission, Exported, View};
 use crate::{session, slot};
 
@@ -71,6 +71,11 @@ impl Rounds {
         }
     }
 
+    /// Whether nothing is left to be read.
+    pub fn are_over(&self) -> bool {
+        matches!(self.stage, Stage::Over)
+    }
+
     /// Whether the stream has to stand still.
     pub fn hold_stream(&self) -> bool {
         matches!(&self.stage, Stage::Opening(_, since) if since.elapsed() < self.patience)
@@ -114,7 +119,8 @@ impl Rounds {
             return Ok(());
         }
         self.patience = PATIENCE;
-        let emission = snapshot::begin(state.database, &mut view, &self.ledger).await?;
+        let wanted = snapshot::initial_tables(state.database).await?;
+        let emission = snapshot::begin(state.database, &mut view, &wanted, &self.ledger).await?;
         out.snapshot_expects(emission.expected());
         out.open_ledger(emission.book().clone(), state.shared_position())?;
         info!("The snapshot goes on with the tables as they are at {}", lsn_text(barrier));
@@ -165,7 +171,7 @@ impl Rounds {
     ) -> Result<()> {
         // a view that took long to open is read at least as long
         let within = state.database.config.snapshot.round_time.map(|time| time.max(self.opening));
-        emission.begin(&state.position, within);
+        emission.begin(Snapshot::INITIAL, &state.position, within);
         let mut asked = control.clone();
         loop {
             let piece = tokio::select! {
