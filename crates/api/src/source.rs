@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use crate::{ConfigDef, ConfigValue, Error, OffsetMap, PluginInfo, Props, Result, SourcePosition, SourceRecord};
+use crate::{ConfigDef, ConfigValue, Error, OffsetMap, PluginInfo, Props, Result, SharedProgress, SourcePosition, SourceRecord};
 
 /// Whether a connector can take part in exactly-once delivery (KIP-618).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct TaskContext {
     pub offsets: Vec<(OffsetMap, OffsetMap)>,
     /// where it may put files that nobody needs once it has ended
     pub scratch: PathBuf,
+    /// where it writes how far its snapshots are
+    pub progress: SharedProgress,
 }
 
 /// What a user asks of a running task.

@@ -19,6 +19,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, reload};
 
+use crate::terminal::StatusLine;
+
 /// Our modules and the loggers whose place they take; the more specific first.
 const LOGGERS: &[(&str, &str)] = &[
     ("rowtide_source_postgres", "io.debezium.connector.postgresql"),
@@ -44,6 +46,8 @@ pub struct Verbosity {
 pub struct Log {
     /// levels for REST
     pub loggers: Arc<Loggers>,
+    /// the line below it
+    pub status: StatusLine,
 }
 
 /// Starts the log. `RUST_LOG` goes before `-v` and `-q`.
@@ -51,8 +55,10 @@ pub fn init(verbosity: Verbosity) -> Result<Log> {
     let base = base_filter(verbosity, std::env::var("RUST_LOG").ok().as_deref())?;
     let root = base.default_level().unwrap_or(LevelFilter::INFO);
     let (filter, handle) = reload::Layer::new(base.clone());
+    let status = StatusLine::default();
+    let above = status.clone();
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(move || above.above())
         .with_ansi(std::io::stderr().is_terminal())
         .event_format(Line)
         .with_filter(filter);
@@ -65,7 +71,7 @@ pub fn init(verbosity: Verbosity) -> Result<Log> {
         let _ = handle.reload(filter_of(&base, levels));
     };
     let names = LOGGERS.iter().map(|(_, name)| *name);
-    Ok(Log { loggers: Loggers::new(names, word(root), Box::new(apply)) })
+    Ok(Log { loggers: Loggers::new(names, word(root), Box::new(apply)), status })
 }
 
 fn base_filter(verbosity: Verbosity, rust_log: Option<&str>) -> Result<Targets> {

@@ -8,6 +8,7 @@ mod logging;
 mod manual;
 mod plugins;
 mod signals;
+mod terminal;
 mod worker;
 
 use std::process::ExitCode;

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use crate::connector_file::ConnectorFile;
 use crate::logging::Log;
 use crate::signals::{self, Stop};
+use crate::terminal;
 
 /// The version of Connect whose API this is; tools choose by it what they ask for.
 const CONNECT_VERSION: &str = "4.3.1";
@@ -49,12 +50,14 @@ pub struct Start {
     pub connectors: Vec<ConnectorFile>,
     /// whether REST is served
     pub rest: bool,
+    /// whether stderr is a terminal that shows how far snapshots are
+    pub terminal: bool,
 }
 
 /// Runs a worker until it is asked to stop.
 pub async fn run(start: Start, log: Log) -> Result<()> {
     let mut stop = signals::watch()?;
-    let Start { worker, home, plugins, connectors, rest } = start;
+    let Start { worker, home, plugins, connectors, rest, terminal: shows } = start;
     worker.log_what_has_no_effect();
     // opened first: a port that is taken is no reason to ask a broker or a database anything
     let listeners = if rest { Some(Listeners::bind(&worker.props).await?) } else { None };
@@ -70,11 +73,15 @@ pub async fn run(start: Start, log: Log) -> Result<()> {
         herder.stop().await;
         return Err(error);
     }
+    let status = log.status.clone();
     let serving = listeners.map(|listeners| serve(listeners, &worker, &herder, log, stop.clone()));
     let failed = tokio::select! {
         error = nothing_runs(&herder), if !rest => Some(error),
+        // never ends
+        () = terminal::show(herder.clone(), status.clone()), if shows => None,
         () = stop.asked() => None,
     };
+    status.set(String::new());
     let rest_ended = async {
         if let Some(serving) = serving {
             // a client that is slow to finish its request does not hold the process up for longer than tasks may

@@ -80,7 +80,7 @@ impl<D: Database> SourceTask for CdcTask<D> {
         let stale = stale && beside.blocking.is_empty();
         let aside = Aside::new(&settings, beside, channel);
         let log = partition.clone();
-        let (mut dispatcher, batches) = Dispatcher::new(emitter, heartbeat, partition, settings.limits, aside);
+        let (mut dispatcher, batches) = Dispatcher::new(emitter, heartbeat, partition, settings.limits, aside, context.progress);
         if stale && (!plan.data || plan.forget_offset) {
             dispatcher.drop_ledger();
         }

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rowtide_api::failpoint::{Failpoint, pass};
-use rowtide_api::{Batch, Error, OffsetMap, Result, SourcePartition, SourcePosition, ToOffset};
+use rowtide_api::{Batch, Error, OffsetMap, Result, SharedProgress, SourcePartition, SourcePosition, ToOffset};
 use tokio::sync::mpsc;
 
 use crate::change::Change;
 use crate::envelope::Emitter;
 use crate::heartbeat::Heartbeat;
 use crate::ledger::{Ledger, LedgerBook};
-use crate::progress::{SnapshotEvent, SnapshotProgress};
+use crate::progress::{ProgressBook, SnapshotEvent};
 use crate::table::TableId;
 use crate::table_schema::TableSchema;
 
@@ -62,7 +62,7 @@ pub struct Dispatcher {
     batch_bytes: usize,
     /// position of the last change that was emitted whole
     whole: Option<SourcePosition>,
-    progress: SnapshotProgress,
+    progress: ProgressBook,
     aside: Aside,
     ledger_partition: Arc<SourcePartition>,
     /// of the snapshot under way, where its parts can be told apart after a crash
@@ -80,6 +80,7 @@ impl Dispatcher {
         partition: Arc<SourcePartition>,
         limits: QueueLimits,
         aside: Aside,
+        progress: SharedProgress,
     ) -> (Self, mpsc::Receiver<Batch>) {
         let (queue, polled) = mpsc::channel(limits.batches);
         let mut dispatcher = Self {
@@ -92,7 +93,7 @@ impl Dispatcher {
             batch: Batch::default(),
             batch_bytes: 0,
             whole: None,
-            progress: SnapshotProgress::default(),
+            progress: ProgressBook::new(progress),
             aside,
             ledger: None,
             hurried: None,
@@ -153,9 +154,10 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Takes the estimated rows of the tables that a snapshot will read.
-    pub fn snapshot_expects(&mut self, rows: impl Iterator<Item = (TableId, u64)>) {
-        self.progress.expect(rows);
+    /// Takes what a round of a snapshot will read, with the estimated rows of its tables.
+    pub fn snapshot_expects(&mut self, book: &LedgerBook, rows: impl Iterator<Item = Option<u64>>) {
+        let (finished, open) = book.before();
+        self.progress.expect(finished, open.iter().zip(rows));
     }
 
     /// Whether the reading of a table has begun and has not ended.

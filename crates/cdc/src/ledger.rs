@@ -191,6 +191,11 @@ impl LedgerBook {
         Arc::new(Self { before, tables, journal: Mutex::default() })
     }
 
+    /// What was done before the round: tables that are wholly read, and those that it reads the rest of.
+    pub fn before(&self) -> (&[TableId], &[OpenTable]) {
+        (&self.before.finished, &self.tables)
+    }
+
     /// The position of what was done before the round.
     pub fn start(self: &Arc<Self>) -> LedgerPosition {
         LedgerPosition { book: self.clone(), entries: 0 }

@@ -156,7 +156,7 @@ impl Notifier {
     /// The notification of what happens to a snapshot that the stream waits for.
     pub fn of(&mut self, event: &SnapshotEvent) -> Notification {
         let (kind, data) = match event {
-            SnapshotEvent::Started { tables, captured } => {
+            SnapshotEvent::Started { tables, captured, .. } => {
                 self.tables = (in_hash_order(tables), listed(captured));
                 ("STARTED", Vec::new())
             }
@@ -217,6 +217,8 @@ fn in_hash_order(tables: &[TableId]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rowtide_api::SnapshotKind;
+
     use crate::progress::ScanStatus;
     use crate::testing::{config, record_json, recorded, somewhere};
 
@@ -239,6 +241,7 @@ mod tests {
         let customers = TableId::in_schema("public", "customers");
         let events = [
             SnapshotEvent::Started {
+                kind: SnapshotKind::Initial,
                 tables: tables(&["customers", "full_identity"]).into(),
                 captured: tables(&["customers", "full_identity", "debezium_signal"]).into(),
             },

@@ -5,20 +5,24 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use rowtide_api::{SharedProgress, SnapshotKind, SnapshotProgress, SnapshotStatus, TableProgress};
 use tracing::{info, warn};
 
+use crate::ledger::OpenTable;
 use crate::table::TableId;
 
 /// Time between two lines of progress in the log.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
-/// An event of an initial snapshot.
+/// An event of a snapshot of whole tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SnapshotEvent {
     /// it begins
     Started {
+        /// why it is taken
+        kind: SnapshotKind,
         /// tables whose rows are read, in order
         tables: Arc<[TableId]>,
         /// all captured tables, those included
@@ -81,98 +85,194 @@ impl ScanStatus {
     }
 }
 
-/// How far the snapshot is, for the log.
+/// How far the snapshot is: in the log, and for whoever looks at what is shared.
 #[derive(Debug, Default)]
-pub struct SnapshotProgress {
-    /// tables that are done, and their rows
-    done: (usize, u64),
-    /// tables in all
-    tables: usize,
-    /// tables that are being read: rows so far, and since when
-    reading: HashMap<TableId, (u64, Instant)>,
-    /// estimated rows of those that are not done
-    expected: HashMap<TableId, u64>,
+pub struct ProgressBook {
+    shared: SharedProgress,
+    /// places of the tables in what is shared
+    places: HashMap<TableId, usize>,
+    /// when the log was last told
     told: Option<Instant>,
 }
 
-impl SnapshotProgress {
-    /// Takes the estimated rows of tables that will be read.
-    pub fn expect(&mut self, rows: impl Iterator<Item = (TableId, u64)>) {
-        self.expected = rows.collect();
+impl ProgressBook {
+    /// Of a start that has read nothing yet.
+    pub fn new(shared: SharedProgress) -> Self {
+        shared.with(|progress| *progress = SnapshotProgress::default());
+        Self { shared, places: HashMap::new(), told: None }
+    }
+
+    /// Takes what of the tables is read already and what a round reads, with estimated rows.
+    pub fn expect<'a>(&mut self, finished: &[TableId], open: impl Iterator<Item = (&'a OpenTable, Option<u64>)>) {
+        for id in finished {
+            self.change(id, |table| (table.finished, table.chunks_done) = (true, table.chunks));
+        }
+        for (open, rows) in open {
+            self.change(&open.table, |table| {
+                (table.chunks, table.chunks_done) = (open.split.chunks(), open.done.len());
+                // a later round of this start goes on with what this start has begun
+                if table.started.is_none() {
+                    (table.chunks_before, table.estimated) = (open.done.len(), rows);
+                }
+            });
+        }
     }
 
     /// Whether the reading of a table has begun and has not ended.
-    pub fn is_reading(&self, table: &TableId) -> bool {
-        self.reading.contains_key(table)
+    pub fn is_reading(&self, id: &TableId) -> bool {
+        let Some(place) = self.places.get(id) else { return false };
+        self.shared.with(|progress| progress.tables.get(*place).is_some_and(is_being_read))
     }
 
     /// Counts rows of a table that were read.
-    pub fn count(&mut self, table: &TableId, rows: u64) {
-        let Some((count, since)) = self.reading.get_mut(table) else { return };
-        *count += rows;
+    pub fn count(&mut self, id: &TableId, rows: u64) {
+        self.change(id, |table| table.rows += rows);
         if self.told.is_none_or(|told| told.elapsed() >= BETWEEN_LINES) {
-            self.told = Some(Instant::now());
-            let expected = self.expected.get(table).copied().unwrap_or(0);
-            info!("\t Exported {count} records for table '{table}'{}", outlook(*count, expected, since.elapsed()));
+            let now = Instant::now();
+            self.told = Some(now);
+            let line = |table: &TableProgress| {
+                info!("\t Exported {} records for table '{}'{}", table.rows, table.table, outlook(table, now));
+            };
+            self.shared.with(|progress| progress.tables.iter().filter(|table| is_being_read(table)).for_each(line));
         }
     }
 
     /// Takes an event.
     pub fn take(&mut self, event: &SnapshotEvent) {
         match event {
-            SnapshotEvent::Started { tables, .. } => {
-                *self = Self { tables: tables.len(), told: Some(Instant::now()), ..Self::default() };
-            }
+            SnapshotEvent::Started { kind, tables, .. } => self.start(*kind, tables),
             SnapshotEvent::TableStarted { table } => {
                 info!("Exporting data from table '{table}'");
-                self.reading.insert(table.clone(), (0, Instant::now()));
+                self.change(table, |table| table.started = Some(Instant::now()));
             }
+            SnapshotEvent::ChunkStarted(_) => {}
+            SnapshotEvent::ChunkCompleted(chunk) => self.change(&chunk.table, |table| table.chunks_done += 1),
             SnapshotEvent::TableCompleted { table, rows, .. } => {
-                self.done = (self.done.0 + 1, self.done.1 + rows);
-                self.reading.remove(table);
-                self.expected.remove(table);
-                let (done, tables) = (self.done.0, self.tables);
+                self.change(table, |table| (table.finished, table.chunks_done) = (true, table.chunks));
+                let (done, tables) = self.tables();
                 info!("\t Finished exporting {rows} records for table '{table}' ({done} of {tables} tables)");
             }
-            SnapshotEvent::Completed => info!("Snapshot completed: {} rows of {} tables", self.done.1, self.done.0),
-            SnapshotEvent::Aborted => {
-                warn!("Snapshot ended before its time, after {} of {} tables", self.done.0, self.tables);
+            SnapshotEvent::Completed => {
+                self.end(SnapshotStatus::Completed);
+                let (rows, (done, _)) = (self.rows(), self.tables());
+                info!("Snapshot completed: {rows} rows of {done} tables");
             }
-            SnapshotEvent::Skipped => info!("Snapshot skipped"),
-            SnapshotEvent::ChunkStarted(_) | SnapshotEvent::ChunkCompleted(_) => {}
+            SnapshotEvent::Aborted => {
+                self.end(SnapshotStatus::Aborted);
+                let (done, tables) = self.tables();
+                warn!("Snapshot ended before its time, after {done} of {tables} tables");
+            }
+            SnapshotEvent::Skipped => {
+                self.shared.with(|progress| progress.status = SnapshotStatus::Skipped);
+                info!("Snapshot skipped");
+            }
         }
+    }
+
+    fn start(&mut self, kind: SnapshotKind, tables: &[TableId]) {
+        self.told = Some(Instant::now());
+        self.places = tables.iter().enumerate().map(|(place, id)| (id.clone(), place)).collect();
+        let named = |id: &TableId| TableProgress { table: id.to_string(), chunks: 1, ..TableProgress::default() };
+        self.shared.with(|progress| {
+            *progress = SnapshotProgress {
+                status: SnapshotStatus::Running,
+                kind: Some(kind),
+                started: Some(SystemTime::now()),
+                ended: None,
+                tables: tables.iter().map(named).collect(),
+                incremental: progress.incremental.take(),
+            }
+        });
+    }
+
+    fn end(&mut self, status: SnapshotStatus) {
+        self.shared.with(|progress| (progress.status, progress.ended) = (status, Some(SystemTime::now())));
+    }
+
+    fn rows(&self) -> u64 {
+        self.shared.with(|progress| progress.rows())
+    }
+
+    /// Tables that are wholly read, and tables in all.
+    fn tables(&self) -> (usize, usize) {
+        self.shared.with(|progress| (progress.tables_finished(), progress.tables.len()))
+    }
+
+    fn change(&self, id: &TableId, change: impl FnOnce(&mut TableProgress)) {
+        let Some(place) = self.places.get(id) else { return };
+        self.shared.with(|progress| progress.tables.get_mut(*place).map(change));
     }
 }
 
+fn is_being_read(table: &TableProgress) -> bool {
+    table.started.is_some() && !table.finished
+}
+
 /// ` of about 1000 (12 %, 34 s left)`, as far as it is known.
-fn outlook(rows: u64, expected: u64, since: Duration) -> String {
-    if rows == 0 || expected <= rows {
-        return String::new();
-    }
-    let left = since.mul_f64((expected - rows) as f64 / rows as f64);
-    format!(" of about {expected} ({} %, {} s left)", rows * 100 / expected, left.as_secs())
+fn outlook(table: &TableProgress, now: Instant) -> String {
+    let (Some(share), Some(left)) = (table.share(), table.left(now)) else { return String::new() };
+    let of = table.estimated.map(|rows| format!(" of about {rows}")).unwrap_or_default();
+    format!("{of} ({:.0} %, {} s left)", share * 100.0, left.as_secs())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Split;
 
-    #[test]
-    fn a_new_snapshot_counts_anew() {
-        let table = TableId::in_schema("public", "t");
-        let started = SnapshotEvent::Started { tables: vec![table.clone()].into(), captured: vec![table.clone()].into() };
-        let mut progress = SnapshotProgress::default();
-        progress.take(&started);
-        progress.take(&SnapshotEvent::TableCompleted { table, rows: 3, status: ScanStatus::Succeeded });
-        assert_eq!((progress.done, progress.tables), ((1, 3), 1));
-        progress.take(&started);
-        assert_eq!((progress.done, progress.tables), ((0, 0), 1));
+    fn table(name: &str) -> TableId {
+        TableId::in_schema("public", name)
+    }
+
+    fn started(names: &[&str]) -> SnapshotEvent {
+        let tables: Arc<[TableId]> = names.iter().map(|name| table(name)).collect();
+        SnapshotEvent::Started { kind: SnapshotKind::Initial, captured: tables.clone(), tables }
     }
 
     #[test]
-    fn what_is_left_is_told_only_where_it_is_known() {
-        assert_eq!(outlook(250, 1000, Duration::from_secs(10)), " of about 1000 (25 %, 30 s left)");
-        assert_eq!(outlook(0, 1000, Duration::from_secs(10)), "");
-        assert_eq!(outlook(1001, 1000, Duration::from_secs(10)), "");
+    fn a_new_snapshot_counts_anew() {
+        let shared = SharedProgress::default();
+        let mut book = ProgressBook::new(shared.clone());
+        book.take(&started(&["t"]));
+        book.count(&table("t"), 3);
+        book.take(&SnapshotEvent::TableCompleted { table: table("t"), rows: 3, status: ScanStatus::Succeeded });
+        book.take(&SnapshotEvent::Completed);
+        assert_eq!((shared.get().status, shared.get().rows(), book.tables()), (SnapshotStatus::Completed, 3, (1, 1)));
+        book.take(&started(&["t"]));
+        assert_eq!((shared.get().status, shared.get().rows(), book.tables()), (SnapshotStatus::Running, 0, (0, 1)));
+    }
+
+    #[test]
+    fn what_an_earlier_start_has_read_counts_as_read() {
+        let shared = SharedProgress::default();
+        let mut book = ProgressBook::new(shared.clone());
+        book.take(&started(&["done", "half", "new"]));
+        let open = |name: &str, done: &[usize]| OpenTable {
+            table: table(name),
+            identity: None,
+            split: Split::Blocks { blocks: 40, each: 10 },
+            done: done.iter().copied().collect(),
+        };
+        let (half, new) = (open("half", &[0, 2]), open("new", &[]));
+        book.expect(&[table("done")], [(&half, Some(1000)), (&new, None)].into_iter());
+        book.take(&SnapshotEvent::TableStarted { table: table("half") });
+        book.count(&table("half"), 100);
+        assert!(book.is_reading(&table("half")) && !book.is_reading(&table("new")));
+        let shares: Vec<_> = shared.get().tables.iter().map(TableProgress::share).collect();
+        assert_eq!(shares, [Some(1.0), Some(0.6), Some(0.0)]);
+        // the next round of the same start
+        book.expect(&[table("done")], [(&open("half", &[0, 1, 2]), Some(9))].into_iter());
+        assert_eq!(shared.get().tables[1].share(), Some(0.6));
+    }
+
+    #[test]
+    fn the_log_says_what_is_left_where_that_is_known() {
+        let now = Instant::now();
+        let mut table = TableProgress { rows: 250, estimated: Some(1000), started: Some(now), ..TableProgress::default() };
+        assert_eq!(outlook(&table, now + Duration::from_secs(10)), " of about 1000 (25 %, 30 s left)");
+        table.estimated = None;
+        assert_eq!(outlook(&table, now), "");
+        (table.chunks, table.chunks_done) = (4, 1);
+        assert_eq!(outlook(&table, now + Duration::from_secs(10)), " (25 %, 30 s left)");
     }
 }

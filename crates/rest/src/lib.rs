@@ -15,6 +15,7 @@ mod plugins;
 mod root;
 mod server;
 mod signals;
+mod snapshot;
 
 use std::sync::Arc;
 

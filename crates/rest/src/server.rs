@@ -22,7 +22,7 @@ use tower_http::normalize_path::NormalizePath;
 use crate::errors::{self, ApiError};
 use crate::listeners::{Admin, Listeners};
 use crate::loggers::Loggers;
-use crate::{Rest, connector, connectors, loggers, offsets, plugins, root, signals};
+use crate::{Rest, connector, connectors, loggers, offsets, plugins, root, signals, snapshot};
 
 /// How long a client waits for the herder (Connect: `ConnectorsResource.DEFAULT_REST_REQUEST_TIMEOUT_MS`).
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
@@ -83,6 +83,7 @@ fn api() -> Router<Rest> {
         .route("/resume", put(connector::resume))
         .route("/stop", put(connector::stop))
         .route("/signals", post(signals::send))
+        .route("/snapshot", get(snapshot::progress))
         .route("/topics", get(connector::topics))
         .route("/topics/reset", put(connector::reset_topics))
         .route("/offsets", get(offsets::get).patch(offsets::alter).delete(offsets::reset));

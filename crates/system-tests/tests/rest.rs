@@ -1,6 +1,9 @@
 //! The REST API held against a real Kafka Connect worker: every request goes to both, and the answers are compared field
 //! by field. What may differ stands in [`DIFFERENCES`], and nothing in it may be out of date.
 //!
+//! Two resources are Rowtide's own, in place of Debezium's JMX: `POST /connectors/{name}/signals` (shown by `incremental.rs`) and
+//! `GET /connectors/{name}/snapshot` (by `progress.rs`). Connect answers 404 there.
+//!
 //! Needs `ROWTIDE_TEST_CONNECT` (a Connect 4.3 worker with Debezium's PostgreSQL plug-in), `ROWTIDE_TEST_KAFKA` (its
 //! broker) and `ROWTIDE_TEST_PG`.
 

@@ -1,5 +1,6 @@
 //! `rowtide run`: one process, no broker.
 
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -80,6 +81,8 @@ pub async fn run(args: RunArgs, log: Log) -> Result<()> {
         plugins,
         connectors,
         rest: !args.no_rest,
+        // records on the same terminal would be torn apart by a line that is written anew
+        terminal: io::stderr().is_terminal() && !(args.sink == "stdout" && io::stdout().is_terminal()),
     };
     worker::run(start, log).await
 }

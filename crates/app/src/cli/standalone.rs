@@ -1,5 +1,6 @@
 //! `rowtide standalone`: Kafka's `connect-standalone`.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,5 +30,6 @@ pub async fn standalone(args: StandaloneArgs, log: Log) -> Result<()> {
     let connectors = args.connectors.iter().map(|path| connector_file::read(path)).collect::<Result<Vec<_>>>()?;
     let worker = WorkerConfig::standalone(&props).map_err(|error| error.context(&args.worker.display().to_string()))?;
     let plugins = Arc::new(plugins::all());
-    worker::run(Start { worker, home: Home::Kafka, plugins, connectors, rest: true }, log).await
+    let terminal = std::io::stderr().is_terminal();
+    worker::run(Start { worker, home: Home::Kafka, plugins, connectors, rest: true, terminal }, log).await
 }

@@ -27,8 +27,14 @@ fn fixture(entries: &[(&str, &str)], columns: Vec<Column>, key: &[&str]) -> Fixt
         key: key.iter().map(|name| (*name).into()).collect(),
         comment: None,
     };
-    let context =
-        TaskContext { connector: "c".into(), task: 0, config: Props::default(), offsets: Vec::new(), scratch: "".into() };
+    let context = TaskContext {
+        connector: "c".into(),
+        task: 0,
+        config: Props::default(),
+        offsets: Vec::new(),
+        scratch: "".into(),
+        progress: Default::default(),
+    };
     let partition = Arc::new(SourcePartition { index: 0, map: OffsetMap::default() });
     config(entries, |config| Fixture {
         emitter: Emitter::read(&config, &context, POSTGRES, partition, source_schema()).unwrap(),

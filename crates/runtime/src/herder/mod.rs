@@ -6,7 +6,7 @@
 pub mod standalone;
 
 use async_trait::async_trait;
-use rowtide_api::{ConfigValue, OffsetMap, Props, Signal};
+use rowtide_api::{ConfigValue, OffsetMap, Props, Signal, SnapshotProgress};
 use serde::Serialize;
 
 /// An answer that is an error: Connect's `{"error_code","message"}`.
@@ -180,6 +180,8 @@ pub trait Herder: Send + Sync {
     async fn reset_offsets(&self, name: &str) -> Result<String>;
     /// Hands a signal to the connector's tasks. Rowtide's own: Debezium takes signals over JMX in its place.
     async fn signal(&self, name: &str, signal: Signal) -> Result<()>;
+    /// How far the snapshots of its tasks are, by task number. Rowtide's own: Debezium has it in JMX.
+    async fn snapshots(&self, name: &str) -> Result<Vec<SnapshotProgress>>;
     /// Topics that the connector wrote to since they were last reset.
     async fn topics(&self, name: &str) -> Result<Vec<String>>;
     /// Forgets them.

@@ -97,6 +97,7 @@ impl<'a> Attempt<'a> {
             config: setup.config.clone(),
             offsets,
             scratch: setup.scratch.clone(),
+            progress: setup.metrics.snapshot.clone(),
         };
         if let Err(error) = task.start(context).await {
             task.stop().await;

@@ -20,7 +20,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rowtide_api::{Props, Result, Sink, SourceTask};
+use rowtide_api::{Props, Result, SharedProgress, Sink, SourceTask};
 
 pub use chain::{Chain, Link};
 pub use encode::Encoder;
@@ -86,6 +86,8 @@ pub struct TaskMetrics {
     pub restarts: AtomicU64,
     /// times that offsets were stored
     pub commits: AtomicU64,
+    /// how far the source's snapshots are
+    pub snapshot: SharedProgress,
     topics: Mutex<BTreeSet<Arc<str>>>,
 }
 

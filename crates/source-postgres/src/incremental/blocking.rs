@@ -4,7 +4,7 @@
 //! Their view sees all that was streamed; what it saw beyond that the stream tells again, so that nothing is lost and
 //! each row ends as it is. For the same reason chunks that a killed process has read need not be read again.
 
-use rowtide_api::{ErrorKind, Result};
+use rowtide_api::{ErrorKind, Result, SnapshotKind};
 use rowtide_cdc::blocking::Blocking;
 use rowtide_cdc::ledger::Ledger;
 use rowtide_cdc::signal::Execute;
@@ -41,12 +41,13 @@ async fn take(reader: &mut Reader<'_>, asked: &Blocking, out: &mut Dispatcher) -
     }
     info!("Requested 'BLOCKING' snapshot of data collections '{:?}'", execute.names());
     let tables: Vec<TableId> = wanted.iter().map(|wanted| wanted.table.clone()).collect();
-    out.snapshot_event(&SnapshotEvent::Started { tables: tables.clone().into(), captured: tables.into() })?;
+    let kind = SnapshotKind::Blocking;
+    out.snapshot_event(&SnapshotEvent::Started { kind, tables: tables.clone().into(), captured: tables.into() })?;
     let ledger = reader.database.take_unfinished(Some(&asked.token));
     let mut view = open_view(reader, &wanted, &ledger).await?;
     let position = reader.position.clone();
     let mut emission = snapshot::begin(reader.database, &mut view, &wanted, &ledger).await?;
-    out.snapshot_expects(emission.expected());
+    out.snapshot_expects(emission.book(), emission.estimates());
     emission.begin(Snapshot::BLOCKING, &position, None);
     out.open_ledger(emission.book().clone(), emission.position())?;
     snapshot::hand_all_on(&mut emission, &reader.database.block, out).await?;

@@ -10,7 +10,7 @@ use rowtide_api::{Result, Struct, ToOffset};
 use rowtide_cdc::ledger::{Ledger, LedgerBook};
 use rowtide_cdc::markers::{Markers, Place, PlacedRow};
 use rowtide_cdc::progress::{Chunk, ScanStatus};
-use rowtide_cdc::{Change, Dispatcher, Operation, Origin, RowChange, SnapshotEvent, TableId};
+use rowtide_cdc::{Change, Dispatcher, Operation, Origin, RowChange, SnapshotEvent};
 use tokio::time::{Duration, Instant};
 
 use super::plan::TablePlan;
@@ -62,9 +62,9 @@ impl Emission {
         }
     }
 
-    /// Estimated rows by table.
-    pub fn expected(&self) -> impl Iterator<Item = (TableId, u64)> {
-        self.tables.iter().map(|plan| (plan.schema.id.clone(), plan.rows))
+    /// Estimated rows of the ledger's tables.
+    pub fn estimates(&self) -> impl Iterator<Item = Option<u64>> {
+        self.tables.iter().map(|plan| plan.rows)
     }
 
     /// The position that its rows carry.

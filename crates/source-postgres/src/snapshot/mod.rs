@@ -14,7 +14,7 @@ mod view;
 use std::sync::Arc;
 
 use rowtide_api::failpoint::{Failpoint, pass};
-use rowtide_api::{Result, ToOffset};
+use rowtide_api::{Result, SnapshotKind, ToOffset};
 use rowtide_cdc::database::Control;
 use rowtide_cdc::ledger::Ledger;
 use rowtide_cdc::{Dispatcher, SnapshotEvent, TableId};
@@ -32,7 +32,7 @@ use crate::source_block::SourceBlock;
 pub async fn run(database: &mut Postgres, out: &mut Dispatcher, control: &mut Control) -> Result<()> {
     let captured = database.captured_tables().await?;
     let tables: Arc<[TableId]> = captured.iter().filter(|id| database.filters.is_snapshotted(id)).cloned().collect();
-    out.snapshot_event(&SnapshotEvent::Started { tables, captured: captured.into() })?;
+    out.snapshot_event(&SnapshotEvent::Started { kind: SnapshotKind::Initial, tables, captured: captured.into() })?;
     let SnapshotState::Whole { resumable } = database.snapshot else {
         info!("The snapshot goes on beside the stream: what an earlier start has read is not read again");
         return Ok(());
@@ -43,7 +43,7 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, control: &mut Co
     let position = Position { system: database.position.system, ..view.at.clone() };
     let wanted = initial_tables(database).await?;
     let mut emission = begin(database, &mut view, &wanted, &Ledger::default()).await?;
-    out.snapshot_expects(emission.expected());
+    out.snapshot_expects(emission.book(), emission.estimates());
     emission.begin(Snapshot::INITIAL, &position, database.config.snapshot.round_time.filter(|_| resumable));
     if resumable {
         // a crash from here on is noticed by the next start: it streams on from here before it reads again

@@ -26,7 +26,7 @@ use crate::values::ColumnDecoder;
 /// row that moves within the file is in the stream.
 const FACTS: &str = "SELECT n.nspname, c.relname, c.relkind = 'r' AND c.relpersistence = 'p' AND am.amname = 'heap', \
      coalesce(pg_relation_filenode(c.oid), 0), pg_relation_size(c.oid) / current_setting('block_size')::int8, \
-     current_setting('block_size'), greatest(c.reltuples, 0)::int8, coalesce(p.streamed, false) \
+     current_setting('block_size'), c.reltuples, c.relpages, coalesce(p.streamed, false) \
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
      LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam \
      LEFT JOIN (SELECT t.schemaname, t.tablename, p.pubupdate AND to_jsonb(t) ->> 'rowfilter' IS NULL AS streamed \
@@ -57,10 +57,23 @@ struct Facts {
     filenode: String,
     blocks: u64,
     block_size: u64,
-    /// estimated
-    rows: i64,
+    /// estimated, when the table was last analyzed; none: it never was
+    rows: Option<f64>,
+    /// its blocks then
+    pages: u64,
     /// whether the stream tells of every row that changes its place
     streamed: bool,
+}
+
+impl Facts {
+    /// As the server's planner does it: as many rows to a block as when the table was last analyzed.
+    fn estimated_rows(&self) -> Option<u64> {
+        match self.rows {
+            Some(rows) if self.pages > 0 && self.blocks > 0 => Some((rows / self.pages as f64 * self.blocks as f64) as u64),
+            Some(rows) => Some(rows as u64),
+            None => (self.plain && self.blocks == 0).then_some(0),
+        }
+    }
 }
 
 /// How one table is read.
@@ -76,8 +89,8 @@ pub struct TablePlan {
     pub identity: Option<String>,
     /// those done before
     pub done: BTreeSet<usize>,
-    /// estimated rows
-    pub rows: u64,
+    /// estimated rows of the whole table
+    pub rows: Option<u64>,
     select: String,
     fields: Vec<(usize, ColumnDecoder)>,
 }
@@ -156,7 +169,7 @@ async fn plan_table(
             (split, BTreeSet::new())
         }
     };
-    let (names, rows) = (TableNames::from(&schema.id), facts.rows.unsigned_abs());
+    let (names, rows) = (TableNames::from(&schema.id), facts.estimated_rows());
     Ok(TablePlan { schema, names, split, identity, done, rows, select, fields })
 }
 
@@ -195,8 +208,9 @@ async fn read_facts(session: &mut Connection, publication: &str, ids: &[TableId]
                 filenode: row.text(3).to_owned(),
                 blocks: number(4),
                 block_size: number(5),
-                rows: number(6) as i64,
-                streamed: row.text(7) == "t",
+                rows: row.text(6).parse().ok().filter(|rows| *rows > 0.0),
+                pages: number(7),
+                streamed: row.text(8) == "t",
             };
             facts.insert(TableId::in_schema(row.text(0), row.text(1)), known);
         }

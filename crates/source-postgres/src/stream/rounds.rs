@@ -121,7 +121,7 @@ impl Rounds {
         self.patience = PATIENCE;
         let wanted = snapshot::initial_tables(state.database).await?;
         let emission = snapshot::begin(state.database, &mut view, &wanted, &self.ledger).await?;
-        out.snapshot_expects(emission.expected());
+        out.snapshot_expects(emission.book(), emission.estimates());
         out.open_ledger(emission.book().clone(), state.shared_position())?;
         info!("The snapshot goes on with the tables as they are at {}", lsn_text(barrier));
         self.stage = Stage::Barrier(barrier, Box::new(emission));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rowtide_api::{Error, Props, Result};
+use rowtide_api::{Error, Props, Result, SnapshotProgress};
 use tokio::time::Instant;
 
 use super::super::{ConnectorInfo, ConnectorStateInfo, ConnectorStatus, State, TargetState, TaskId, TaskStatus};
@@ -207,6 +207,11 @@ impl Connector {
 
     pub fn task_count(&self) -> usize {
         self.task_configs.len()
+    }
+
+    /// How far the snapshots of its tasks are; of a task that ended, how far they were.
+    pub fn snapshots(&self) -> Vec<SnapshotProgress> {
+        self.tasks.iter().zip(&self.metrics).map(|(_, metrics)| metrics.snapshot.get()).collect()
     }
 
     pub fn topics(&self) -> Vec<String> {

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use rowtide_api::plugin::Plugins;
-use rowtide_api::{OffsetMap, Props, Signal, SourceConnector};
+use rowtide_api::{OffsetMap, Props, Signal, SnapshotProgress, SourceConnector};
 
 use super::{
     ConfigKeyInfo, ConnectorInfo, ConnectorStateInfo, Herder, HerderError, PluginEntry, Result, ServerInfo, TargetState,
@@ -227,6 +227,10 @@ impl Herder for StandaloneHerder {
         }
         let message = || format!("Connector {name} has no running task that could take a signal");
         if taken { Ok(()) } else { Err(HerderError { status: 409, message: message() }) }
+    }
+
+    async fn snapshots(&self, name: &str) -> Result<Vec<SnapshotProgress>> {
+        self.0.with(name, no_connector, Connector::snapshots)
     }
 
     async fn topics(&self, name: &str) -> Result<Vec<String>> {
