@@ -49,6 +49,12 @@ pub struct TableSchema {
 }
 
 impl TableSchema {
+    /// Whether its records' keys and values have the schemas of another version's.
+    pub fn has_shape_of(&self, other: &TableSchema) -> bool {
+        let key = |table: &TableSchema| table.key.as_ref().map(|key| key.schema.clone());
+        self.row == other.row && key(self) == key(other)
+    }
+
     /// Where the values of a column stand in a row; none: rows do not have it.
     pub fn place_of(&self, column: &str) -> Option<usize> {
         let index = self.table.column(column)?;

@@ -42,7 +42,10 @@ struct Setup {
 
 impl Setup {
     fn new(name: &str, extra: &[(&str, &str)]) -> Self {
-        let database = Database::new(name);
+        Self::on(Database::new(name), extra)
+    }
+
+    fn on(database: Database, extra: &[(&str, &str)]) -> Self {
         database.sql(SCHEMA);
         let mut options = vec![
             ("table.include.list", r"public\.(one|two|loose)"),
@@ -121,9 +124,13 @@ impl Setup {
         assert!(wrong.is_empty(), "{table}: {} of {} keys differ, for instance {shown:?}", wrong.len(), expected.len());
     }
 
-    fn assert_all_replay(&self) {
+    fn assert_all_but_loose(&self) {
         self.assert_replays("one", &["id"]);
         self.assert_replays("two", &["part", "no"]);
+    }
+
+    fn assert_all_replay(&self) {
+        self.assert_all_but_loose();
         self.assert_replays("loose", &["code"]);
     }
 }
@@ -206,6 +213,35 @@ fn a_snapshot_is_paused_resumed_and_stopped() {
     assert!(setup.notified("go").iter().any(|have| have == "ABORTED"));
     setup.assert_replays("one", &["id"]);
     assert_eq!(setup.read("two").len(), 0);
+}
+
+/// The closing mark of the first window comes in a transaction that changes the table's shape, and a row in the new shape.
+const DDL_IN_WINDOW: &str = "CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.type = 'snapshot-window-close' AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'one'::regclass AND attname = 'extra') THEN
+      EXECUTE 'ALTER TABLE one ADD COLUMN extra int DEFAULT 7, DROP COLUMN note';
+      EXECUTE 'UPDATE one SET n = 0 WHERE id = 2';
+    END IF;
+    RETURN NEW;
+  END $$;
+  CREATE TRIGGER change BEFORE INSERT ON signals FOR EACH ROW EXECUTE FUNCTION change()";
+
+#[test]
+fn rows_have_the_shape_that_the_stream_has_told_although_it_changes_while_they_wait() {
+    let setup = Setup::new("incremental_ddl", &[]);
+    let rowtide = setup.start();
+    setup.database.sql(DDL_IN_WINDOW);
+    setup.execute("ddl", &["public.one", "public.two"]);
+    setup.wait_notified("ddl", "COMPLETED");
+    assert!(rowtide.log().contains("The table's shape has changed since its chunk was read"));
+    setup.assert_all_but_loose();
+    let rows = setup.read("one");
+    assert_eq!(rows[0].value["op"], "u", "the first chunk's rows wait until the stream has told of the change");
+    for record in rows {
+        let after = record.value["after"].as_object().expect("a row");
+        assert!(after["extra"] == 7 && !after.contains_key("note"), "{after:?}");
+    }
+    let completed = "TABLE_SCAN_COMPLETED public.one SUCCEEDED".to_owned();
+    assert!(setup.notified("ddl").contains(&completed));
 }
 
 #[test]
@@ -316,25 +352,23 @@ struct Storm {
 }
 
 impl Storm {
-    const WRITERS: u64 = 4;
-
-    fn start(database: &Database, seed: u64) -> Self {
+    fn start(database: &Database, writers: u64, seed: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let writer = |number: u64| {
             let (stop, url) = (stop.clone(), database.url());
             std::thread::spawn(move || {
                 let mut random = Random::of(&format!("storm {seed} {number}"));
                 while !stop.load(Ordering::Relaxed) {
-                    psql(&url, &Self::statement(number, random.below(1_000_000)));
+                    psql(&url, &Self::statement(number, writers, random.below(1_000_000)));
                 }
             })
         };
-        let writers = (0..Self::WRITERS).map(writer).collect();
+        let writers = (0..writers).map(writer).collect();
         Self { stop, writers }
     }
 
     /// Forty transactions of a few changes each, some of them in subtransactions that fail.
-    fn statement(writer: u64, seed: u64) -> String {
+    fn statement(writer: u64, writers: u64, seed: u64) -> String {
         format!(
             "DO $$ DECLARE k int; other int; BEGIN PERFORM setseed({seed} / 1000000.0);
              FOR i IN 1..40 LOOP
@@ -357,8 +391,7 @@ impl Storm {
                  END LOOP;
                EXCEPTION WHEN deadlock_detected OR unique_violation THEN NULL; END;
                COMMIT;
-             END LOOP; END $$",
-            writers = Self::WRITERS
+             END LOOP; END $$"
         )
     }
 
@@ -378,13 +411,16 @@ impl Drop for Storm {
 
 /// A snapshot of all tables in a storm, with `kill -9` at a step that the seed chooses; then the topics are replayed.
 fn storm(name: &str, extra: &[(&str, &str)], seed: u64) {
+    storm_over(Setup::new(&format!("{name}_{seed}"), extra), name, 4, seed);
+}
+
+fn storm_over(mut setup: Setup, name: &str, writers: u64, seed: u64) -> Setup {
     let mut random = Random::of(&format!("{name} {seed}"));
     let points: Vec<_> = Failpoint::ALL.iter().filter(|point| point.phases().contains(&Phase::Incremental)).collect();
     let point = points[random.below(points.len() as u64) as usize];
     let count = if *point == Failpoint::SignalRead { 1 } else { 1 + random.below(12) };
     println!("{name}, seed {seed}: dies at {}:{count}", point.name());
-    let mut setup = Setup::new(&format!("{name}_{seed}"), extra);
-    let storm = Storm::start(&setup.database, seed);
+    let storm = Storm::start(&setup.database, writers, seed);
     setup.home.set("ROWTIDE_FAILPOINT", &format!("{}:{count}", point.name()));
     let mut rowtide = setup.start();
     setup.database.sql(&format!("INSERT INTO signals VALUES ('all', 'execute-snapshot', '{ALL}')"));
@@ -398,6 +434,7 @@ fn storm(name: &str, extra: &[(&str, &str)], seed: u64) {
     setup.wait_for_the_end();
     rowtide.stop();
     setup.assert_all_replay();
+    setup
 }
 
 /// A few in `make test`, fifty and more in `make torture`.

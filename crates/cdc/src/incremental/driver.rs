@@ -45,6 +45,10 @@ async fn resolve(reader: &mut dyn ChunkReader, out: &mut Dispatcher) -> Result<(
 /// Emits the rows that nothing in the stream has overtaken.
 async fn emit_window(reader: &mut dyn ChunkReader, out: &mut Dispatcher) -> Result<()> {
     pass(Failpoint::WindowClosed);
+    if out.incremental().drop_outdated() {
+        info!("The table's shape has changed since its chunk was read: it is read again");
+        return Ok(());
+    }
     let Some((table, rows)) = out.incremental().take_window() else { return Ok(()) };
     out.read_clock();
     for row in rows {

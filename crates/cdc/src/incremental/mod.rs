@@ -54,8 +54,12 @@ pub struct Incremental {
     maximum: Option<Key>,
     /// end of the chunk in the window
     read_to: Option<Key>,
-    /// rows of the first table that were read
+    /// rows of the first table that were read, those of the chunk in the window aside
     rows: u64,
+    /// rows of the chunk in the window
+    chunk_rows: u64,
+    /// whether the stream has told of another shape of the table than the chunk's rows have
+    outdated: bool,
     paused: bool,
     /// a stop that was asked for: of tables, or of all
     stop: Option<Option<Vec<JavaRegex>>>,
@@ -208,6 +212,12 @@ impl Incremental {
         }
     }
 
+    /// The stream tells the shape that a table has from here on.
+    pub fn described(&mut self, table: &TableSchema) {
+        let other = |held: &Arc<TableSchema>| held.id == table.id && !held.has_shape_of(table);
+        self.outdated |= self.window.table().is_some_and(other);
+    }
+
     fn counts(&self, table: &TableId) -> bool {
         (self.open || self.unseen) && self.window.table().is_some_and(|held| held.id == *table)
     }
@@ -239,7 +249,7 @@ impl Incremental {
     /// Begins a chunk; answers the name of its window.
     pub fn begin_chunk(&mut self) -> &str {
         self.chunk = uuid::Uuid::now_v7().to_string();
-        (self.open, self.unseen) = (false, false);
+        (self.open, self.unseen, self.outdated, self.chunk_rows) = (false, false, false, 0);
         self.window.clear();
         &self.chunk
     }
@@ -253,10 +263,20 @@ impl Incremental {
     /// Takes a chunk's rows into the window.
     pub fn fill(&mut self, chunk: Chunk) {
         let surrogate = self.current().and_then(|collection| collection.surrogate_key.clone());
-        self.rows += chunk.rows.len() as u64;
+        self.chunk_rows = chunk.rows.len() as u64;
         self.read_to = chunk.rows.last().map(|row| row.key.as_slice().into());
         self.maximum = Some(chunk.maximum);
         self.window.fill(chunk.table, surrogate, chunk.rows);
+    }
+
+    /// Forgets a window whose rows would contradict the shape that the stream has told: its chunk is to be read again.
+    /// Answers whether it was one.
+    pub fn drop_outdated(&mut self) -> bool {
+        if self.outdated {
+            self.window.clear();
+            self.read_to.clone_from(&self.last);
+        }
+        std::mem::take(&mut self.outdated)
     }
 
     /// Ends the window; answers what is left in it.
@@ -273,6 +293,7 @@ impl Incremental {
     /// All rows of the window were emitted or are outdated.
     pub fn end_chunk(&mut self) {
         self.last.clone_from(&self.read_to);
+        self.rows += std::mem::take(&mut self.chunk_rows);
     }
 
     /// The first table is done; answers its notification. The next one is the first now.

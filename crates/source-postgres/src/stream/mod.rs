@@ -418,6 +418,7 @@ impl<'a> StreamState<'a> {
             }
             Message::Relation(relation) => {
                 let captured = self.relation(&relation).await?;
+                captured.iter().for_each(|captured| out.incremental().described(&captured.schema));
                 self.relations.insert(relation.id, captured);
                 Ok(())
             }
