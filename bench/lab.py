@@ -1,0 +1,114 @@
+"""The servers: SQL, REST, topics; and what a process has used. What is measured with them stands elsewhere."""
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+ROOT = Path(__file__).resolve().parent.parent
+LAB = ROOT / "lab"
+KAFKA = os.environ["LAB_KAFKA"]
+PG_PORT = os.environ["LAB_PG_PORT"]
+PG_BIN = "/usr/lib/postgresql/15/bin"
+PG_ENV = {**os.environ, "PGPASSWORD": "postgres", "PGHOST": "127.0.0.1", "PGPORT": PG_PORT, "PGUSER": "postgres"}
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def psql(sql):
+    """Runs SQL -> what it answers."""
+    command = ["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", "postgres"]
+    done = subprocess.run(command, input=sql, text=True, capture_output=True, env=PG_ENV)
+    if done.returncode:
+        raise SystemExit(f"{sql[:200]}\n{done.stderr}")
+    return done.stdout.strip()
+
+
+def rest(method, url, body=None):
+    """Asks a worker -> its answer as JSON, none for what it does not know (yet); any other error ends the run."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, method=method, data=data, headers={"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=90) as answer:
+            text = answer.read()
+            return json.loads(text) if text else None
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return None
+        raise SystemExit(f"{method} {url}: {error.code} {error.read().decode()[:1000]}") from error
+
+
+def wait(condition, what, limit=120, every=0.1):
+    """Asks until the condition holds."""
+    deadline = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"waited {limit} s in vain until {what}")
+        time.sleep(every)
+
+
+class Topics:
+    """Topics that are made before, so that their files go soon after them, and the records that they hold."""
+
+    def __init__(self, names, **settings):
+        self.names = list(names)
+        self.admin = AdminClient({"bootstrap.servers": KAFKA})
+        self.consumer = Consumer({"bootstrap.servers": KAFKA, "group.id": "bench", "enable.auto.commit": False})
+        config = {"file.delete.delay.ms": "1000", **settings}
+        made = self.admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=1, config=config) for name in self.names])
+        for done in made.values():
+            done.result()
+
+    def records(self):
+        """How many were written so far."""
+        return sum(self.end(name) for name in self.names)
+
+    def end(self, name):
+        """The offset after the last record of one topic."""
+        try:
+            return self.consumer.get_watermark_offsets(TopicPartition(name, 0), timeout=20)[1]
+        except KafkaException:
+            return 0
+
+    def record_size(self, count=500):
+        """Mean bytes of key, value and headers, of the first records of the first topic."""
+        self.consumer.assign([TopicPartition(self.names[0], 0, self.consumer.get_watermark_offsets(TopicPartition(self.names[0], 0))[0])])
+        messages = [message for message in self.consumer.consume(count, timeout=10) if not message.error()]
+        size = lambda part: len(part) if part else 0
+        sizes = [size(m.key()) + size(m.value()) + sum(len(k) + size(v) for k, v in m.headers() or []) for m in messages]
+        return sum(sizes) / max(len(sizes), 1)
+
+    def delete(self):
+        """Drops them, and waits until they are gone."""
+        for done in self.admin.delete_topics(self.names, operation_timeout=60).values():
+            done.result()
+        self.consumer.close()
+
+
+def need_room(gigabytes):
+    """Refuses to fill the disk: a broker without room stops for all who use it."""
+    free = shutil.disk_usage(os.environ["LAB_RUN"]).free / 1e9
+    if free < gigabytes + 1:
+        raise SystemExit(f"{free:.1f} GB are free where LAB_RUN is, and this takes {gigabytes:.1f} GB and 1 GB to spare: free some, or measure less (CHANGES, ROWS, RUNS, LARGEST_MB)")
+
+
+def cpu_seconds(pid):
+    """User and system time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def memory(pid, key):
+    """A figure of /proc/PID/status in MB: VmRSS, VmHWM."""
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(key))
+    return int(line.split()[1]) / 1024
+
+
+def reset_peak(pid):
+    """VmHWM counts from here."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")

@@ -1,0 +1,149 @@
+"""One measurement each: a backlog drained, a snapshot, latency, start and idling. What is run how often stands in sections."""
+import re
+import subprocess
+import threading
+import time
+
+from confluent_kafka import Consumer, TopicPartition
+
+from . import lab
+from .loads import drop_slot
+from .workers import connector
+
+
+def finished(worker, name, topics, records, events, begin, limit=3600):
+    """Calls `begin`, waits for that many records -> figures of the worker's process meanwhile."""
+    lab.reset_peak(worker.pid)
+    cpu, start = lab.cpu_seconds(worker.pid), time.monotonic()
+    begin()
+    looked = [0]
+
+    def arrived():
+        looked[0] += 1
+        if looked[0] % 50 == 0:
+            worker.check(name)
+        return topics.records() >= records
+
+    lab.wait(arrived, f"{worker.label} wrote {records} records", limit)
+    seconds, cpu = time.monotonic() - start, lab.cpu_seconds(worker.pid) - cpu
+    size = topics.record_size()
+    return {"worker": worker.label, "events": events, "seconds": seconds, "events_per_second": events / seconds, "mb_per_second": size * records / seconds / 1e6,
+            "record_bytes": size, "cpu_per_million": cpu / events * 1e6, "peak_mb": lab.memory(worker.pid, "VmHWM")}
+
+
+def drain(worker, load, schemas=False, router=False, topic_settings=None):
+    """The worker, started for it, drains a backlog that waits in a slot of its own."""
+    name, lsn = load.take()
+    kept = 2 if topic_settings else load.records * load.record_bytes(schemas) / 1e9
+    lab.need_room(kept)
+    topics = lab.Topics(load.topics(name, router), **(topic_settings or {}))
+    worker.start()
+    try:
+        worker.create(name, connector(name, load.include, schemas, router), offset=lsn)
+        figures = finished(worker, name, topics, load.records, load.events, lambda: worker.resume(name))
+        worker.delete(name)
+    finally:
+        worker.stop()
+    drop_slot(name)
+    topics.delete()
+    return figures
+
+
+def snapshot(worker, rows, threads):
+    """An initial snapshot of one table, from the POST to the last record."""
+    name = f"bench_snap_{worker.label}_{int(time.time())}"
+    lab.need_room(rows * 1000 / 1e9)
+    lab.psql("drop publication if exists bench; create publication bench for table bench_snapshot")
+    topics = lab.Topics([f"{name}.public.bench_snapshot"])
+    worker.start()
+    try:
+        config = connector(name, "public.bench_snapshot", **{"snapshot.mode": "initial", "snapshot.max.threads": str(threads)})
+        figures = finished(worker, name, topics, rows, rows, lambda: worker.create(name, config))
+        worker.delete(name)
+    finally:
+        worker.stop()
+    drop_slot(name)
+    topics.delete()
+    return figures | {"threads": threads}
+
+
+def start_and_idle(worker, seconds):
+    """Start of the process, first record of a connector, and what it costs to wait."""
+    lab.psql("""drop publication if exists bench; drop table if exists bench_small; create table bench_small (id int primary key, note text);
+insert into bench_small select g, 'note' from generate_series(1, 10) g; create publication bench for table bench_small""")
+    name = f"bench_start_{worker.label}_{int(time.time())}"
+    topics = lab.Topics([f"{name}.public.bench_small"])
+    to_rest = worker.start()
+    try:
+        begun = time.monotonic()
+        worker.create(name, connector(name, "public.bench_small", tuned=False, **{"snapshot.mode": "initial"}))
+        lab.wait(lambda: topics.records() > 0, "the first record", every=0.005)
+        first = time.monotonic() - begun
+        lab.wait(lambda: topics.records() >= 10, "the snapshot")
+        time.sleep(10)  # what comes after a start is over
+        cpu = lab.cpu_seconds(worker.pid)
+        time.sleep(seconds)
+        idle = (lab.cpu_seconds(worker.pid) - cpu) / seconds
+        figures = {"worker": worker.label, "to_rest_ms": to_rest * 1000, "to_first_record_ms": first * 1000, "idle_cpu_percent": idle * 100,
+                   "idle_rss_mb": lab.memory(worker.pid, "VmRSS")}
+        worker.delete(name)
+    finally:
+        worker.stop()
+    drop_slot(name)
+    topics.delete()
+    return figures
+
+
+class Listener(threading.Thread):
+    """Consumes a topic and takes the age of every record that carries its time of writing."""
+
+    def __init__(self, topic):
+        super().__init__(daemon=True)
+        self.consumer = Consumer({"bootstrap.servers": lab.KAFKA, "group.id": "bench-latency", "enable.auto.commit": False, "fetch.wait.max.ms": 10,
+                                  "queued.max.messages.kbytes": 65536})
+        self.consumer.assign([TopicPartition(topic, 0, 0)])
+        self.ages, self.over = [], False
+
+    def run(self):
+        written = re.compile(rb'"written":(\d+)')
+        while not self.over:
+            for message in self.consumer.consume(1000, timeout=0.001):
+                now = time.time_ns() // 1000
+                if not message.error() and (found := written.search(message.value() or b"")) and (at := int(found[1])):
+                    self.ages.append((now, (now - at) / 1000))
+        self.consumer.close()
+
+
+def latency(worker, rate, seconds, tuned):
+    """Age of records when a consumer gets them, at a steady rate of rows. Transactions of one row; above 2,000 a second, of 10.
+    A row holds clock_timestamp() of its own insert, which commits by itself: its age has the commit in it."""
+    name = f"bench_latency_{worker.label}_{int(time.time())}"
+    lab.psql("""drop publication if exists bench; drop table if exists bench_latency; create table bench_latency (id bigserial primary key, written bigint, note text);
+create publication bench for table bench_latency""")
+    rows = 1 if rate <= 2000 else 10
+    script = lab.Path(lab.os.environ["LAB_RUN"]) / "latency.sql"
+    script.write_text(f"insert into bench_latency (written, note) select case g when 1 then (extract(epoch from clock_timestamp()) * 1e6)::bigint else 0 end, "
+                      f"repeat('n', 120) from generate_series(1, {rows}) g;\n")
+    topics = lab.Topics([f"{name}.public.bench_latency"])
+    worker.start()
+    try:
+        worker.create(name, connector(name, "public.bench_latency", tuned=tuned))
+        lab.wait(lambda: lab.psql(f"select active from pg_replication_slots where slot_name = '{name}'") == "t", "the slot is read")
+        listener = Listener(topics.names[0])
+        listener.start()
+        warm = 10  # not counted: the worker warms up, and catches up with what it missed
+        command = [f"{lab.PG_BIN}/pgbench", "-n", "-c", "4", "-j", "1", "-R", str(rate / rows), "-T", str(seconds + warm), "-f", script, "postgres"]
+        begun = time.time_ns() // 1000
+        done = subprocess.run(command, env=lab.PG_ENV, check=True, capture_output=True, text=True)
+        achieved = int(re.search(r"actually processed: (\d+)", done.stdout)[1]) * rows / (seconds + warm)
+        time.sleep(3)
+        listener.over = True
+        listener.join()
+        worker.delete(name)
+    finally:
+        worker.stop()
+    drop_slot(name)
+    topics.delete()
+    ages = sorted(age for at, age in listener.ages if at > begun + warm * 1_000_000)
+    at = lambda share: ages[min(int(len(ages) * share), len(ages) - 1)]
+    return {"worker": worker.label, "rate": rate, "achieved": achieved, "tuned": tuned, "samples": len(ages), "p50": at(0.5), "p99": at(0.99), "p999": at(0.999)}

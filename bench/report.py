@@ -1,0 +1,173 @@
+"""bench/RESULTS.md and its plots, from bench/data, bench/instructions.toml and bench/notes.md. Measures nothing."""
+import json
+import tomllib
+from pathlib import Path
+
+from . import plots
+
+HERE = Path(__file__).resolve().parent
+HEAD = """# Rowtide beside the original
+
+Written by `make bench` from the figures in `bench/data`; sections are measured again by `make bench ONLY=stream,latency`. Medians of runs in pairs: the
+original first, then Rowtide, each started for its run and alone on the machine beside one Kafka broker and one PostgreSQL. CPU, memory: of the worker's
+process. Both have the same settings (`max.batch.size` 20480, `max.queue.size` 81920, `poll.interval.ms` 10, producer batches of 256 KB, `linger.ms` 5); the original
+has G1 and a heap of 2 GB. A backlog's rate counts from the resume of the connector to the last record in the topic: it has the warm-up of the JVM in
+it, as it is for a user. Ratios count: absolute numbers are the machine's. A ratio below 1 is one that Rowtide loses.
+"""
+
+
+def median(values):
+    """The middle one."""
+    values = sorted(values)
+    return (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
+
+
+def table(head, rows):
+    """A table in Markdown, numbers to the right."""
+    lines = [f"| {' | '.join(head)} |", "|" + "|".join("---" if index == 0 else "---:" for index in range(len(head))) + "|"]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows]) + "\n"
+
+
+def number(value):
+    """For a cell."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}"
+
+
+class Section:
+    """A section's figures, if it was measured."""
+
+    def __init__(self, name):
+        path = HERE / f"data/{name}.json"
+        self.name, self.body = name, json.loads(path.read_text()) if path.exists() else None
+
+    def runs(self, **wanted):
+        """The runs that are such."""
+        return [run for run in (self.body or {"runs": []})["runs"] if all(run.get(key) == value for key, value in wanted.items())]
+
+    def middle(self, key, **wanted):
+        """The median of a figure."""
+        return median([run[key] for run in self.runs(**wanted)])
+
+    def note(self):
+        """When and where."""
+        runs, load = len(self.runs(worker="rowtide")), self.body["load_average_before"]
+        short = max(run.get("events", 1_000_000) for run in self.runs()) < 500_000
+        doubts = [text for doubt, text in [(short, "a short run, in which the JVM does little but warm up"), (load > 1, "a machine with other work")] if doubt]
+        doubt = f" **For orientation only: {' and '.join(doubts)}.**" if doubts else ""
+        return f"{self.body['date']}, {self.body['machine']}, load average before: {load}; {runs} runs of Rowtide in all.{doubt}\n"
+
+
+def backlogs():
+    """Every drained backlog and the snapshots: one line of a comparison each."""
+    cases = []
+    for section, label, variants in [
+        ("stream", "200-byte rows", [("", {"router": False}), (", RegexRouter", {"router": True})]),
+        ("schemas", "200-byte rows, schemas", [("", {"router": False}), (", RegexRouter", {"router": True})]),
+        ("wide", "60 columns, 2 KB", [("", {})]),
+        ("tables", "100 tables", [("", {})]),
+        ("huge", "one transaction", [("", {})]),
+        ("snapshot", "snapshot", [(", 1 thread", {"threads": 1}), (", 4 threads", {"threads": 4})]),
+    ]:
+        found = Section(section)
+        for suffix, wanted in variants:
+            if found.runs(worker="peer", **wanted) and found.runs(worker="rowtide", **wanted):
+                cases.append((label + suffix, found, wanted))
+    return cases
+
+
+def comparison(cases):
+    """Rate, CPU, memory of both, with ratios; and the plots."""
+    rows = []
+    pair = lambda found, key, wanted: [found.middle(key, worker=worker, **wanted) for worker in ("peer", "rowtide")]
+    for label, found, wanted in cases:
+        rate, cpu, peak, mb = (pair(found, key, wanted) for key in ("events_per_second", "cpu_per_million", "peak_mb", "mb_per_second"))
+        rows.append([f"{label} ({found.runs(**wanted)[0]['events']:,})", number(rate[0]), number(rate[1]), f"{rate[1] / rate[0]:.1f}", number(mb[0]), number(mb[1]),
+                     number(cpu[0]), number(cpu[1]), f"{cpu[0] / cpu[1]:.1f}", number(peak[0]), number(peak[1]), f"{peak[0] / peak[1]:.1f}"])
+    for name, key, title in [("rate", "events_per_second", "Events a second"), ("cpu", "cpu_per_million", "CPU-seconds per million events"), ("memory", "peak_mb", "Peak memory, MB")]:
+        groups = [(label, pair(found, key, wanted)) for label, found, wanted in cases]
+        plot(name, plots.bars(title, groups, ["original", "Rowtide"]))
+    head = ["load (events)", "events/s: original", "Rowtide", "×", "MB/s: original", "Rowtide", "CPU-s per million: original", "Rowtide", "×", "peak MB: original", "Rowtide", "×"]
+    sections = {found.name: found for _, found, _ in cases}
+    notes = "".join(f"- {name}: {found.note()}" for name, found in sections.items())
+    images = "\n".join(f"![{name}](plots/{name}.svg)" for name in ("rate", "cpu", "memory"))
+    return f"## Backlogs and snapshots\n\n{table(head, rows)}\n{images}\n\n{notes}"
+
+
+def plot(name, text):
+    """Writes a plot."""
+    (HERE / "plots").mkdir(exist_ok=True)
+    (HERE / f"plots/{name}.svg").write_text(text)
+
+
+def floors():
+    """The floors, and how far above them Rowtide is."""
+    rows = []
+    for section, floor, wanted, label in [("stream", "pg_recvlogical", {"router": False}, "`pg_recvlogical` to /dev/null, the stream's backlog"),
+                                          ("snapshot", "COPY", {"threads": 1}, "`COPY … TO STDOUT`, the snapshot's table"),
+                                          ("producer", "ProducerPerformance", None, "Kafka's `ProducerPerformance`, the stream's record size")]:
+        found = Section(section)
+        if not found.runs(floor=floor):
+            continue
+        rate, cpu = found.middle("events_per_second", floor=floor), found.middle("cpu_per_million", floor=floor)
+        ours = found.runs(worker="rowtide", **wanted) if wanted else []
+        ratio = f"{rate / median([run['events_per_second'] for run in ours]):.1f}" if ours else ""
+        rows.append([label, number(rate), number(cpu), ratio])
+    return f"## Floors\n\n{table(['what', 'events/s', 'CPU-s per million of the client', 'its rate over Rowtide’s'], rows)}" if rows else ""
+
+
+def latencies():
+    """Commit to consumer."""
+    found = Section("latency")
+    if not found.body:
+        return ""
+    rows = []
+    for label, wanted in [("1,000/s, default settings", {"rate": 1000, "tuned": False}), ("1,000/s, tuned", {"rate": 1000, "tuned": True}), ("half of its maximum, tuned", {"half": True})]:
+        for worker in ("peer", "rowtide"):
+            if found.runs(worker=worker, **wanted):
+                cells = [number(found.middle(key, worker=worker, **wanted)) for key in ("achieved", "p50", "p99", "p999")]
+                rows.append([f"{label}: {'original' if worker == 'peer' else 'Rowtide'}", *cells])
+    text = ("From `clock_timestamp()` in the row's own INSERT, which commits by itself, to the consumer that reads the record, on one machine's clock. "
+            "Above 2,000 rows a second transactions have 10 rows. The first 10 s do not count.\n")
+    return f"## Latency, ms\n\n{text}\n{table(['rate', 'rows/s', 'p50', 'p99', 'p99.9'], rows)}\n{found.note()}"
+
+
+def starts():
+    """Start and idle cost."""
+    found = Section("start")
+    if not found.body:
+        return ""
+    rows = []
+    for key, label in [("to_rest_ms", "exec to REST, ms"), ("to_first_record_ms", "POST to the first record, ms"), ("idle_cpu_percent", "idle connector: CPU, % of a core"), ("idle_rss_mb", "idle connector: resident MB")]:
+        peer, ours = (found.middle(key, worker=worker) for worker in ("peer", "rowtide"))
+        rows.append([label, number(peer) if peer >= 1 else f"{peer:.2f}", number(ours) if ours >= 1 else f"{ours:.2f}", f"{peer / ours:.1f}" if ours else ""])
+    return f"## Start and idling\n\n{table(['what', 'original', 'Rowtide', '×'], rows)}\n{found.note()}"
+
+
+def instructions():
+    """The baseline that `make test` holds."""
+    baseline = tomllib.loads((HERE / "instructions.toml").read_text())
+    stages = list(next(iter(baseline.values())))
+    rows = [[stage, *(f"{load[stage]:,}" for load in baseline.values())] for stage in stages]
+    text = ("Rowtide on recorded input, counted by callgrind (`make bench-instructions`); `make test` fails when a total rises by more than 3 %. decode, values, origin and "
+            "envelope are parts of source, converters of encode, batches of produce.\n")
+    return f"## Instructions per event\n\n{text}\n{table(['stage', *baseline], rows)}"
+
+
+def scale():
+    """The curves."""
+    parts = []
+    for name, label in [("scale_tables", "tables"), ("scale_transactions", "MB a transaction"), ("scale_connectors", "connectors in the process")]:
+        found = Section(name)
+        if found.body:
+            plot(name, plots.curve(f"CPU-seconds per million events, {label}", [(run["x"], run["cpu_per_million"]) for run in found.runs()], label))
+            rows = [[plots.number(run["x"]), f"{run['events']:,}", number(run["events_per_second"]), number(run["cpu_per_million"]), number(run["peak_mb"])] for run in found.runs()]
+            parts.append(f"{table([label, 'events', 'events/s', 'CPU-s per million', 'peak MB'], rows)}\n![{name}](plots/{name}.svg)\n\n{found.note()}")
+    text = "Rowtide alone. Tables: one topic for all, by RegexRouter. Connectors: a slot each, so the server decodes the log once for each.\n"
+    return f"## Scale\n\n{text}\n" + "\n".join(parts) if parts else ""
+
+
+def write():
+    """All of it."""
+    cases = backlogs()
+    parts = [HEAD, comparison(cases) if cases else "", floors(), latencies(), starts(), instructions(), scale(), (HERE / "notes.md").read_text()]
+    (HERE / "RESULTS.md").write_text("\n".join(part.rstrip() + "\n" for part in parts if part))

@@ -1,0 +1,181 @@
+"""What is measured, in which order, how often: pairs of runs, the peer first. A section's figures go into bench/data."""
+import json
+import os
+import platform
+import re
+import time
+from pathlib import Path
+
+from . import floors, lab, loads, measure
+from .workers import Peer, Rowtide, connector
+
+DATA = Path(__file__).resolve().parent / "data"
+RUNS = int(os.environ.get("RUNS", 3))
+CHANGES = int(os.environ.get("CHANGES", 2_000_000))
+ROWS = int(os.environ.get("ROWS", 5_000_000))
+SECONDS = int(os.environ.get("SECONDS_EACH", 60))
+LARGEST_MB = int(os.environ.get("LARGEST_MB", 1024))
+ROW_MB = 200e-6  # of the log, about
+
+
+def keep(section, runs, **what):
+    """Writes a section's figures."""
+    cpu = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    machine = f"{os.cpu_count()} cores of {cpu[1] if cpu else platform.machine()}"
+    DATA.mkdir(exist_ok=True)
+    body = {"date": time.strftime("%F"), "machine": machine, "load_average_before": LOAD_BEFORE, **what, "runs": runs}
+    (DATA / f"{section}.json").write_text(json.dumps(body, indent=1, default=lambda value: round(value, 3)) + "\n")
+
+
+LOAD_BEFORE = round(os.getloadavg()[0], 1)
+
+
+def say(figures):
+    """One line of what was found."""
+    print("   " + "  ".join(f"{key}={value:,.1f}" if isinstance(value, float) else f"{key}={value}" for key, value in figures.items()), flush=True)
+    return figures
+
+
+def pairs(load, variants, also_floor=False):
+    """Drains a backlog by both workers, RUNS times each variant."""
+    load.backlog(RUNS * (2 * len(variants) + also_floor))
+    runs = []
+    for run in range(RUNS):
+        if also_floor:
+            runs.append(say(floors.receive(load)))
+        for variant in variants:
+            runs += [say(measure.drain(worker, load, **variant) | variant) for worker in (Peer(), Rowtide())]
+    return runs
+
+
+def stream():
+    """200-byte rows, JSON without schemas, with and without RegexRouter; pg_recvlogical of the same backlog."""
+    keep("stream", pairs(loads.changes("rows", CHANGES), [{"router": False}, {"router": True}], also_floor=True), changes=CHANGES)
+
+
+def schemas():
+    """The same with schemas in every record, a quarter as long: records are several times larger."""
+    keep("schemas", pairs(loads.changes("rows", CHANGES // 4), [{"schemas": True, "router": False}, {"schemas": True, "router": True}]), changes=CHANGES // 4)
+
+
+def wide():
+    """Rows of 60 columns and 2 KB."""
+    keep("wide", pairs(loads.changes("wide", CHANGES // 10), [{}]), changes=CHANGES // 10)
+
+
+def tables():
+    """Inserts into 100 tables, each with a topic."""
+    keep("tables", pairs(loads.many_tables(100, CHANGES // 4), [{}]), changes=CHANGES // 4, tables=100)
+
+
+def huge():
+    """One transaction."""
+    keep("huge", pairs(loads.one_transaction(CHANGES // 2), [{}]), changes=CHANGES // 2)
+
+
+def snapshot():
+    """A table of ROWS rows at 1 and 4 threads, and COPY."""
+    loads.snapshot_table(ROWS)
+    runs = []
+    for run in range(RUNS):
+        runs.append(say(floors.copy(ROWS)))
+        for threads in (1, 4):
+            runs += [say(measure.snapshot(worker, ROWS, threads)) for worker in (Peer(), Rowtide())]
+    keep("snapshot", runs, rows=ROWS)
+
+
+def latency():
+    """At 1,000 rows a second with default settings and with the tuned ones; then each at half of what it drained."""
+    runs = []
+    for tuned in (False, True):
+        runs += [say(measure.latency(worker, 1000, SECONDS, tuned)) for run in range(RUNS) for worker in (Peer(), Rowtide())]
+    drained = [run for run in read("stream")["runs"] if run.get("router") is False]
+    for worker in (Peer, Rowtide):
+        most = median(run["events_per_second"] for run in drained if run["worker"] == worker.label)
+        runs += [say(measure.latency(worker(), round(most / 2, -2), SECONDS, True) | {"half": True}) for run in range(RUNS)]
+    keep("latency", runs, seconds=SECONDS)
+
+
+def start():
+    """From exec to REST, from the POST to the first record, and an idle connector."""
+    keep("start", [say(measure.start_and_idle(worker, SECONDS)) for run in range(RUNS) for worker in (Peer(), Rowtide())], seconds=SECONDS)
+
+
+def producer():
+    """Kafka's ProducerPerformance, with records as large as the stream's."""
+    size = round(median(run["record_bytes"] for run in read("stream")["runs"] if "record_bytes" in run))
+    keep("producer", [say(floors.produce(CHANGES // 2, size)) for run in range(RUNS)], record_bytes=size)
+
+
+def scale_tables():
+    """Rowtide's cost with 1 to 10,000 tables; one topic, so that the broker has the same work."""
+    runs = []
+    for count in (1, 10, 100, 1_000, 10_000):
+        load = loads.many_tables(count, max(CHANGES // 4, count * 100))
+        load.backlog(1)
+        runs.append(say(measure.drain(Rowtide(), load, router=True) | {"x": count}))
+    keep("scale_tables", runs)
+
+
+def scale_transactions():
+    """With transactions of 1 KB to LARGEST_MB."""
+    runs, rows = [], 5
+    while rows * ROW_MB <= LARGEST_MB * 1.01:
+        load = loads.transactions_of(rows, max(CHANGES // 4, rows))
+        load.backlog(1)
+        kept = {"retention.bytes": str(2 << 30), "segment.bytes": str(256 << 20)}  # the topic need not hold all of it
+        runs.append(say(measure.drain(Rowtide(), load, topic_settings=kept) | {"x": rows * ROW_MB}))
+        rows *= 10
+        if rows * ROW_MB > LARGEST_MB * 1.01 > rows * ROW_MB / 10 * 1.1:
+            rows = int(LARGEST_MB / ROW_MB)
+    keep("scale_transactions", runs)
+
+
+def scale_connectors():
+    """1 to 100 connectors in one process, the same changes in all."""
+    runs = []
+    for count in (1, 10, 30, 100):
+        load = loads.many_tables(count, CHANGES // 4)
+        runs.append(say(connectors_drain(load, count) | {"x": count}))
+    keep("scale_connectors", runs)
+
+
+def connectors_drain(load, count):
+    """Each connector has a table, a slot and a publication of its own."""
+    load.backlog(count)
+    worker, names = Rowtide(), list(load.slots.items())
+    for (name, _), table in zip(names, load.tables):
+        lab.psql(f"create publication {name} for table {table}")
+    topics = lab.Topics([f"{name}.{table}" for (name, _), table in zip(names, load.tables)])
+    worker.start()
+    try:
+        for (name, lsn), table in zip(names, load.tables):
+            worker.create(name, connector(name, table.replace(".", r"\."), **{"publication.name": name}), offset=lsn)
+        begin = lambda: [worker.resume(name) for name, _ in names]
+        figures = measure.finished(worker, names[0][0], topics, load.records, load.events, begin)
+        for name, _ in names:
+            worker.delete(name)
+    finally:
+        worker.stop()
+    for name, _ in names:
+        loads.drop_slot(name)
+        lab.psql(f"drop publication {name}")
+    topics.delete()
+    return figures
+
+
+def read(section):
+    """A section's figures as they were kept."""
+    path = DATA / f"{section}.json"
+    if not path.exists():
+        raise SystemExit(f"the section {section} has to be measured first")
+    return json.loads(path.read_text())
+
+
+def median(values):
+    """The middle one."""
+    values = sorted(values)
+    return values[len(values) // 2] if len(values) % 2 else (values[len(values) // 2 - 1] + values[len(values) // 2]) / 2
+
+
+ALL = [stream, schemas, wide, tables, huge, snapshot, latency, start, producer, scale_tables, scale_transactions, scale_connectors]
