@@ -17,6 +17,10 @@ const PARTITION: &str = "rowtide";
 /// The key of the text.
 const TEXT: &str = "ledger";
 
+/// Chunks of a ledger that is read: a text that somebody damaged must not ask for more memory than these. Chunks of 64 MB have
+/// as many in 64 TB.
+const MOST_CHUNKS: usize = 1 << 20;
+
 /// How a table is split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Split {
@@ -102,11 +106,12 @@ impl Ledger {
     pub fn read(offset: &OffsetMap) -> Option<Self> {
         let value: Value = serde_json::from_str(offset.string(TEXT)?).ok()?;
         let list = |name: &str| value.get(name)?.as_array();
+        let mut left = MOST_CHUNKS;
         Some(Self {
             round: value.get("round")?.as_str()?.to_owned(),
             blocking: value.get("blocking").and_then(Value::as_str).map(str::to_owned),
             finished: list("finished")?.iter().map(table_of).collect::<Option<_>>()?,
-            open: list("open")?.iter().map(open_of).collect::<Option<_>>()?,
+            open: list("open")?.iter().map(|open| open_of(open, &mut left)).collect::<Option<_>>()?,
         })
     }
 
@@ -141,7 +146,8 @@ fn open_json(open: &OpenTable) -> Option<Value> {
     Some(json!({ "table": table_json(&open.table), "identity": identity, "split": split, "done": ranges(&open.done) }))
 }
 
-fn open_of(value: &Value) -> Option<OpenTable> {
+/// `left`: how many chunks it may have.
+fn open_of(value: &Value, left: &mut usize) -> Option<OpenTable> {
     let split = value.get("split")?;
     let text = |name: &str| split.get(name)?.as_str().map(str::to_owned);
     let split = match (split.get("blocks"), split.get("bounds")) {
@@ -152,12 +158,16 @@ fn open_of(value: &Value) -> Option<OpenTable> {
         }
         (None, None) => Split::Whole,
     };
+    let chunks = split.chunks();
+    *left = left.checked_sub(chunks)?;
     let mut done = BTreeSet::new();
     for range in value.get("done")?.as_array()? {
         let end = |index: usize| usize::try_from(range.get(index)?.as_u64()?).ok();
         let (first, last) = (end(0)?, end(1)?);
-        // a text that somebody changed must not ask for more memory than a table has chunks
-        done.extend((first..=last).take_while(|chunk| *chunk < split.chunks()));
+        if done.last().is_some_and(|before| first <= *before) {
+            return None;
+        }
+        done.extend((first..=last).take_while(|chunk| *chunk < chunks));
     }
     let identity = Some(value.get("identity")?.as_str()?.to_owned());
     Some(OpenTable { table: table_of(value.get("table")?)?, identity, split, done })
@@ -312,6 +322,23 @@ mod tests {
             offset.set(TEXT, text.as_str());
             let _ = Ledger::read(&offset);
         }
+
+        #[test]
+        fn a_damaged_text_names_no_chunks_that_are_not_there(
+            open in prop::collection::vec(any_open(), 1..5),
+            at in any::<prop::sample::Index>(),
+            damage in "[0-9\\[\\],{}\":a]{1,12}",
+        ) {
+            let mut text: Vec<char> = Ledger { open, ..Ledger::default() }.text().chars().collect();
+            let at = at.index(text.len());
+            let end = (at + damage.len() / 2).min(text.len());
+            text.splice(at..end, damage.chars());
+            let mut offset = OffsetMap::default();
+            offset.set(TEXT, text.into_iter().collect::<String>().as_str());
+            let read = Ledger::read(&offset).map(|ledger| ledger.open).unwrap_or_default();
+            prop_assert!(read.iter().map(|open| open.split.chunks()).sum::<usize>() <= MOST_CHUNKS);
+            prop_assert!(read.iter().all(|open| open.done.iter().all(|chunk| *chunk < open.split.chunks())));
+        }
     }
 
     #[test]
@@ -340,5 +367,10 @@ mod tests {
         let mut offset = OffsetMap::default();
         offset.set(TEXT, text);
         assert_eq!(Ledger::read(&offset).unwrap().open[0].done, BTreeSet::from([0, 1]));
+        for (sane, damaged) in [("20", "18446744073709551615"), ("[[0,", "[[0,1],[0,")] {
+            assert!(text.contains(sane));
+            offset.set(TEXT, text.replacen(sane, damaged, 1).as_str());
+            assert_eq!(Ledger::read(&offset), None, "{damaged}");
+        }
     }
 }

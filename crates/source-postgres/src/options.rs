@@ -149,7 +149,11 @@ const CONNECTOR: &[ConfigKey] = &[
             OneOf(&["always", "initial_only", "configuration_based", "when_needed", "initial", "custom", "no_data"]),
             Check(snapshot_mode),
         ])
-        .doc("When rows that exist already are read."),
+        .doc(
+            "When rows that exist already are read. A snapshot that is killed goes on where it was; initial_only alone starts over, \
+             because it has no log that would reconcile rows of different moments (with initial, and a stop after its end, it goes on). \
+             Where the chunks that were left have no rows, no row is marked as the last one: it was sent before.",
+        ),
     string("snapshot.isolation.mode", Low, "Snapshot isolation mode")
         .width(Width::Short)
         .default_value("serializable")

@@ -107,7 +107,11 @@ fn one_connection_reads_in_the_order_of_a_plain_scan_however_small_its_chunks() 
 
 /// A scene whose table has many chunks.
 fn scene(name: &str, threads: &str) -> Scene {
-    let scene = Scene::new(Database::new(name))
+    scene_on(Database::new(name), threads)
+}
+
+fn scene_on(database: Database, threads: &str) -> Scene {
+    let scene = Scene::new(database)
         .worker("offset.flush.interval.ms=60000")
         .option("rowtide.snapshot.chunk.bytes", "65536")
         .option("snapshot.max.threads", threads)
@@ -137,8 +141,7 @@ fn ledger(scene: &Scene) -> Option<Ledger> {
 }
 
 /// Under a load of inserts, updates, deletes and keys that come again, killed at every step that a snapshot has.
-fn a_snapshot_survives_kills(name: &str, threads: &str) {
-    let mut scene = scene(name, threads);
+fn a_snapshot_survives_kills(mut scene: Scene, fault: &str) {
     let load = scene.load();
     let kills = [
         (Failpoint::RoundBegun, 1),
@@ -158,17 +161,45 @@ fn a_snapshot_survives_kills(name: &str, threads: &str) {
     let repeats = scene.arrives(rowtide, load);
     assert_eq!(ledger(&scene), None, "the ledger goes with the end of the snapshot");
     let outcome = format!("{} kills: no gap, order kept, final state equal; {} repeats", kills.len(), repeats.records);
-    note(&format!("kill -9 at {} steps of a snapshot on {threads} connections", kills.len()), "rounds", &outcome);
+    note(&format!("kill -9 at {} steps of a snapshot {fault}", kills.len()), "rounds", &outcome);
 }
 
 #[test]
 fn a_snapshot_on_one_connection_survives_kills() {
-    a_snapshot_survives_kills("snap_kills_1", "1");
+    a_snapshot_survives_kills(scene("snap_kills_1", "1"), "on 1 connection");
 }
 
 #[test]
 fn a_snapshot_on_four_connections_survives_kills() {
-    a_snapshot_survives_kills("snap_kills_4", "4");
+    a_snapshot_survives_kills(scene("snap_kills_4", "4"), "on 4 connections");
+}
+
+#[test]
+fn a_snapshot_on_18_survives_kills() {
+    a_snapshot_survives_kills(scene_on(Database::new18("snap_kills_18"), "2"), "on PostgreSQL 18");
+}
+
+/// A table in partitions has no file of its own: its chunks are ranges of its key.
+const PARTED: &str = "
+ALTER TABLE orders RENAME TO whole;
+CREATE TABLE orders (id int PRIMARY KEY, n bigint NOT NULL, note text) PARTITION BY RANGE (id);
+CREATE TABLE orders_low PARTITION OF orders FOR VALUES FROM (MINVALUE) TO (104000);
+CREATE TABLE orders_high PARTITION OF orders DEFAULT;
+ALTER TABLE orders_low REPLICA IDENTITY FULL;
+ALTER TABLE orders_high REPLICA IDENTITY FULL;
+INSERT INTO orders SELECT * FROM whole;
+DROP TABLE whole;
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON orders FOR EACH ROW EXECUTE FUNCTION audit();
+ANALYZE orders;
+";
+
+#[test]
+fn a_snapshot_by_ranges_of_keys_survives_kills() {
+    let scene = scene_on(Database::new18("snap_kills_keys"), "4")
+        .option("snapshot.max.threads.multiplier", "10")
+        .option("publish.via.partition.root", "true");
+    scene.database.sql(PARTED);
+    a_snapshot_survives_kills(scene, "by ranges of keys");
 }
 
 #[test]
