@@ -23,15 +23,16 @@ use crate::source_block::TableNames;
 use crate::values::ColumnDecoder;
 
 /// What the catalogs say of the tables named in `{tables}` that decides how they are read. `pubupdate` without a row filter: a
-/// row that moves within the file is in the stream.
+/// row that moves within the file is in the stream. Not the view `pg_publication_tables`: it looks at the columns of every table.
 const FACTS: &str = "SELECT n.nspname, c.relname, c.relkind = 'r' AND c.relpersistence = 'p' AND am.amname = 'heap', \
      coalesce(pg_relation_filenode(c.oid), 0), pg_relation_size(c.oid) / current_setting('block_size')::int8, \
      current_setting('block_size'), c.reltuples, c.relpages, coalesce(p.streamed, false) \
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
      LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam \
-     LEFT JOIN (SELECT t.schemaname, t.tablename, p.pubupdate AND to_jsonb(t) ->> 'rowfilter' IS NULL AS streamed \
-       FROM pg_catalog.pg_publication_tables t JOIN pg_catalog.pg_publication p USING (pubname) WHERE pubname = {publication}) p \
-     ON p.schemaname = n.nspname AND p.tablename = c.relname \
+     LEFT JOIN (SELECT t.relid, p.pubupdate AND to_jsonb(r) ->> 'prqual' IS NULL AS streamed \
+       FROM pg_catalog.pg_publication p CROSS JOIN LATERAL pg_catalog.pg_get_publication_tables(p.pubname) t \
+       LEFT JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = t.relid WHERE p.pubname = {publication}) p \
+     ON p.relid = c.oid \
      WHERE (n.nspname, c.relname) IN ({tables})";
 
 /// Tables in one query: more than this are asked for in several.
