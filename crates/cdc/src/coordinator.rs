@@ -24,7 +24,7 @@ use crate::ledger::Ledger;
 use crate::progress::SnapshotEvent;
 use crate::settings::Settings;
 use crate::signal::action;
-use crate::signal::channels::{self, Incoming};
+use crate::signal::channels::{self, FileSignals, Incoming, Way};
 use crate::snapshot_mode::SnapshotPlan;
 
 /// A task of any [`Database`].
@@ -75,7 +75,9 @@ impl<D: Database> SourceTask for CdcTask<D> {
         let beside = offset.as_ref().filter(|_| !plan.data || !plan.forget_offset).map(Beside::read).unwrap_or_default();
         tell_of_blocking(&beside, offset.as_ref());
         let (signals, channel) = mpsc::channel(channels::WAITING);
-        let readers = settings.channels.start(signals_from(&beside, offset.is_some()), &signals);
+        let (stored, stored_seen) = watch::channel(None);
+        let file = FileSignals { before: beside.file_signals.unwrap_or(0), stored: stored_seen.clone() };
+        let readers = settings.channels.start(signals_from(&beside, offset.is_some(), &settings), file, &signals);
         // a blocking snapshot goes on with its own
         let stale = stale && beside.blocking.is_empty();
         let aside = Aside::new(&settings, beside, channel);
@@ -84,7 +86,6 @@ impl<D: Database> SourceTask for CdcTask<D> {
         if stale && (!plan.data || plan.forget_offset) {
             dispatcher.drop_ledger();
         }
-        let (stored, stored_seen) = watch::channel(None);
         let (finish, finish_seen) = watch::channel(false);
         let holds_log = Arc::new(AtomicBool::default());
         let control = Control { stored: stored_seen, finish: finish_seen, holds_log: holds_log.clone() };
@@ -124,7 +125,7 @@ impl<D: Database> SourceTask for CdcTask<D> {
         // what is wrong with it is told to the sender
         action(&signal)?;
         let Some(running) = &self.running else { return Err(Error::transient("the task is not started")) };
-        running.signals.try_send(Incoming { signal, place: None }).map_err(|_| {
+        running.signals.try_send(Incoming { signal, way: Way::Rest }).map_err(|_| {
             Error::transient("the task has as many signals waiting as it takes").remedy("send it again when the others are done")
         })
     }
@@ -167,10 +168,17 @@ fn without_keys(offset: &OffsetMap) -> OffsetMap {
 
 /// Where in the signal topic to go on: after what was read, else at its beginning, as the original. Where a Java worker has
 /// stored the offset, it has read the topic too, and only its consumer group would say how far.
-fn signals_from(beside: &Beside, has_offset: bool) -> StartOffset {
+fn signals_from(beside: &Beside, has_offset: bool, settings: &Settings) -> StartOffset {
     match beside.signal_place {
         Some(place) => StartOffset::At(place + 1),
-        None if has_offset => StartOffset::Latest,
+        None if has_offset => {
+            if settings.channels.reads_topic() {
+                warn!(
+                    "The stored offset does not say how far the signal topic was read: it is read from its end. Send signals again that were                      sent while no worker ran"
+                );
+            }
+            StartOffset::Latest
+        }
         None => StartOffset::Earliest,
     }
 }

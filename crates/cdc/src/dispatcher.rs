@@ -101,6 +101,7 @@ impl Dispatcher {
         };
         dispatcher.read_clock();
         dispatcher.note_incremental();
+        dispatcher.show_incremental();
         (dispatcher, polled)
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use rowtide_api::{SharedProgress, SnapshotKind, SnapshotProgress, SnapshotStatus, TableProgress};
+use rowtide_api::{IncrementalProgress, SharedProgress, SnapshotKind, SnapshotProgress, SnapshotStatus, TableProgress};
 use tracing::{info, warn};
 
 use crate::ledger::OpenTable;
@@ -96,6 +96,11 @@ pub struct ProgressBook {
 }
 
 impl ProgressBook {
+    /// The incremental snapshot is as far as this.
+    pub fn show_incremental(&self, progress: Option<IncrementalProgress>) {
+        self.shared.with(|shared| shared.incremental = progress);
+    }
+
     /// Of a start that has read nothing yet.
     pub fn new(shared: SharedProgress) -> Self {
         shared.with(|progress| *progress = SnapshotProgress::default());

@@ -199,7 +199,7 @@ fn wrong_signals_are_refused_with_what_would_be_right_and_harm_nothing() {
 #[test]
 fn a_snapshot_is_paused_resumed_and_stopped() {
     let setup = Setup::new("pause", &[]);
-    let _rowtide = setup.start();
+    let rowtide = setup.start();
     setup
         .database
         .sql(&format!("INSERT INTO signals VALUES ('go', 'execute-snapshot', '{ALL}'), ('wait', 'pause-snapshot', '{{}}')"));
@@ -207,10 +207,16 @@ fn a_snapshot_is_paused_resumed_and_stopped() {
     setup.wait_for_the_end();
     let count = setup.read("one").len();
     assert!(count < 1500, "{count} rows although it is paused");
+    let path = format!("/connectors/{}/snapshot", setup.database.name);
+    let shown = || rowtide.rest.ok("GET", &path, None)["tasks"][0]["incremental"].clone();
+    let paused = shown();
+    assert_eq!((&paused["status"], &paused["signal"]), (&json!("paused"), &json!("go")), "{paused}");
+    assert_eq!((&paused["tables"], &paused["rows"]), (&json!(["public.one", "public.two"]), &json!(97)), "{paused}");
     setup.signal("stop", "stop-snapshot", &json!({ "data-collections": ["public.two"] }));
     setup.signal("on", "resume-snapshot", &json!({}));
     setup.wait_notified("go", "COMPLETED");
     assert!(setup.notified("go").iter().any(|have| have == "ABORTED"));
+    wait_until("none is under way", LONG, || shown().is_null().then_some(()));
     setup.assert_replays("one", &["id"]);
     assert_eq!(setup.read("two").len(), 0);
 }
@@ -283,6 +289,27 @@ fn signals_come_through_rest_files_and_topics_too() {
     let log = rowtide.log();
     assert_eq!(log.matches(" from before the start").count(), 1, "a signal is taken once");
     assert!(!log.contains(" not for us"));
+}
+
+#[test]
+fn a_signal_of_a_file_that_was_read_before_a_kill_is_taken_by_the_next_start() {
+    let mut setup = Setup::new("file_killed", &[("signal.enabled.channels", "file"), ("signal.poll.interval.ms", "100")]);
+    let signal = json!({ "id": "file", "type": "execute-snapshot", "data": ALL }).to_string();
+    let file = setup.home.path().join("signals");
+    setup.config.insert("signal.file".into(), file.display().to_string().into());
+    setup.home.set("ROWTIDE_FAILPOINT", "signal-read");
+    let mut rowtide = setup.start();
+    setup.home.file("signals", &signal);
+    assert_eq!(rowtide.wait_exit(LONG).code(), None, "it should have died");
+    assert_eq!(std::fs::read_to_string(&file).expect("the file"), signal, "nothing of it is stored yet");
+    setup.database.wait_slot_free();
+    setup.home.unset("ROWTIDE_FAILPOINT");
+    let rowtide = setup.start();
+    setup.wait_notified("file", "COMPLETED");
+    setup.assert_all_but_loose();
+    wait_until("the file is empty", LONG, || std::fs::read(&file).expect("the file").is_empty().then_some(()));
+    let offsets = rowtide.rest.offsets(&setup.database.name);
+    assert_eq!(offsets["offsets"][0]["offset"]["rowtide_file_signals"], 1, "{offsets}");
 }
 
 #[test]

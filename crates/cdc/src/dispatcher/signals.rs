@@ -14,7 +14,7 @@ use crate::change::Change;
 use crate::incremental::{Beside, Incremental};
 use crate::notification::{Notification, Notifier};
 use crate::settings::Settings;
-use crate::signal::channels::Incoming;
+use crate::signal::channels::{Incoming, Way};
 use crate::signal::{Action, SignalTable, action};
 
 /// What goes on beside the stream.
@@ -27,6 +27,8 @@ pub struct Aside {
     channel: Option<mpsc::Receiver<Incoming>>,
     /// the last record of the signal topic that was taken
     signal_place: Option<i64>,
+    /// how many signals of the file were taken
+    file_signals: Option<i64>,
     /// blocking snapshots that are to be taken
     blocking: Arc<[Blocking]>,
     /// told before there was a position for their records
@@ -44,6 +46,7 @@ impl Aside {
             incremental,
             channel: Some(channel),
             signal_place: stored.signal_place,
+            file_signals: stored.file_signals,
             blocking: stored.blocking,
             waiting: Vec::new(),
         }
@@ -69,9 +72,15 @@ impl Dispatcher {
 
     /// From here on, offsets hold what goes on beside the stream as it is now.
     pub fn note_incremental(&mut self) {
-        let Aside { incremental, blocking, signal_place, .. } = &self.aside;
-        let beside = Beside { progress: incremental.progress(), blocking: blocking.clone(), signal_place: *signal_place };
+        let Aside { incremental, blocking, signal_place, file_signals, .. } = &self.aside;
+        let (progress, blocking) = (incremental.progress(), blocking.clone());
+        let beside = Beside { progress, blocking, signal_place: *signal_place, file_signals: *file_signals };
         self.emitter.set_beside(beside);
+    }
+
+    /// Whoever looks how far snapshots are sees the incremental one as it is now.
+    pub fn show_incremental(&self) {
+        self.progress.show_incremental(self.aside.incremental.shown());
     }
 
     /// The next signal that comes by another way than the signal table. Cancelling loses none.
@@ -87,7 +96,15 @@ impl Dispatcher {
 
     /// Takes a signal. What it asks for is done in the stream, by [`crate::incremental::drive`].
     pub fn signal(&mut self, incoming: &Incoming) {
-        self.aside.signal_place = incoming.place.or(self.aside.signal_place);
+        match incoming.way {
+            Way::Topic(place) => self.aside.signal_place = Some(place),
+            Way::File => {
+                *self.aside.file_signals.get_or_insert(0) += 1;
+                // the file is emptied once that is stored
+                self.batch.urgent = true;
+            }
+            Way::Rest => {}
+        }
         let position = self.whole.as_ref().map_or_else(OffsetMap::default, |whole| whole.offset.to_offset());
         self.act(&incoming.signal, &position);
         self.note_incremental();
@@ -139,6 +156,7 @@ impl Dispatcher {
             Action::CloseWindow => incremental.close_window(&signal.id),
         }
         self.note_incremental();
+        self.show_incremental();
     }
 
     fn tell(&mut self, log: &str, kind: &'static str) {

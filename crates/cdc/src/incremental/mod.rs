@@ -15,7 +15,7 @@ pub mod window;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use rowtide_api::JavaRegex;
+use rowtide_api::{IncrementalProgress, JavaRegex};
 use tracing::info;
 
 use crate::change::{Operation, RowChange};
@@ -102,6 +102,17 @@ impl Incremental {
             correlation: self.correlation.clone(),
             last: self.last.clone(),
             maximum: self.maximum.clone(),
+        })
+    }
+
+    /// How far it is, for whoever looks at it.
+    pub fn shown(&self) -> Option<IncrementalProgress> {
+        self.is_running().then(|| IncrementalProgress {
+            signal: self.correlation.to_string(),
+            tables: self.collections.iter().map(|collection| collection.table.to_string()).collect(),
+            rows: self.rows,
+            paused: self.paused,
+            window_open: self.holds_rows(),
         })
     }
 

@@ -17,6 +17,7 @@ const SURROGATE_KEY: &str = "incremental_snapshot_collections_surrogate_key";
 const LAST: &str = "incremental_snapshot_primary_key";
 const MAXIMUM: &str = "incremental_snapshot_maximum_key";
 const SIGNAL_PLACE: &str = "rowtide_signal_offset";
+const FILE_SIGNALS: &str = "rowtide_file_signals";
 const CORRELATION: &str = "incremental_snapshot_correlation_id";
 /// `null`, serialized
 const NO_KEY: &str = "aced000570";
@@ -110,12 +111,19 @@ pub struct Beside {
     pub blocking: Arc<[Blocking]>,
     /// the last record of the signal topic that was read; no key of the original's, which has a consumer group for it
     pub signal_place: Option<i64>,
+    /// how many signals of the file were taken
+    pub file_signals: Option<i64>,
 }
 
 impl Beside {
     /// Reads it from a stored offset.
     pub fn read(offset: &OffsetMap) -> Self {
-        Self { progress: Progress::read(offset), blocking: Blocking::read(offset), signal_place: offset.int(SIGNAL_PLACE) }
+        Self {
+            progress: Progress::read(offset),
+            blocking: Blocking::read(offset),
+            signal_place: offset.int(SIGNAL_PLACE),
+            file_signals: offset.int(FILE_SIGNALS),
+        }
     }
 }
 
@@ -137,6 +145,9 @@ impl ToOffset for WithBeside {
         Blocking::write(&self.beside.blocking, &mut map);
         if let Some(place) = self.beside.signal_place {
             map.set(SIGNAL_PLACE, place);
+        }
+        if let Some(count) = self.beside.file_signals {
+            map.set(FILE_SIGNALS, count);
         }
         map
     }

@@ -370,7 +370,7 @@ pub const UNLISTED: &[ConfigKey] = &[
         .unlisted(),
     string("signal.file", Low, "Signal file")
         .default_value("file-signals.txt")
-        .doc("File of the signal channel 'file': a signal as JSON on each line; it is emptied once it is read.")
+        .doc("File of the signal channel 'file': a signal as JSON on each line; it is emptied once what they ask for is stored, so that a crash loses none and may take one twice.")
         .unlisted(),
     string("signal.kafka.topic", Low, "Signal topic")
         .doc("Topic of the signal channel 'kafka', with one partition; without it <topic.prefix>-signal. Keys are the topic.prefix.")
@@ -380,15 +380,15 @@ pub const UNLISTED: &[ConfigKey] = &[
         .unlisted(),
     string("signal.kafka.groupId", Low, "Group of the signal topic")
         .default_value("kafka-signal")
-        .doc("Without effect: how far the signal topic was read is part of the connector's offset.")
+        .doc("Without effect: how far the signal topic was read is part of the connector's offset. After a Java worker it is read from its end: Debezium commits to the group only when it is stopped, and not in the offset.")
         .unlisted(),
     long("signal.kafka.poll.timeout.ms", Low, "Poll timeout of the signal topic")
         .default_value("100")
-        .doc("Without effect: signals are waited for, signal.poll.interval.ms at a time.")
+        .doc("How long one look into the signal topic waits for signals; the next one follows at once.")
         .unlisted(),
     boolean("incremental.snapshot.allow.schema.changes", Low, "Schema changes in incremental snapshots")
         .default_value("false")
-        .doc("Whether tables may change while an incremental snapshot reads them.")
+        .doc("Without effect: tables may change while an incremental snapshot reads them, and rows that were read before are read again.")
         .unlisted(),
     boolean("skip.messages.without.change", Medium, "Skip updates without change")
         .default_value("false")

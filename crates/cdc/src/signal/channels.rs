@@ -3,17 +3,18 @@
 //! REST needs none of this: the task is handed its signals. What a signal means belongs to the parent.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Seek};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rowtide_api::config::Config;
-use rowtide_api::{Error, Result, Signal};
+use rowtide_api::{Error, OffsetMap, Result, Signal};
 use rowtide_kafka::{ClientConfig, Consumer, StartOffset};
 use serde_json::Value as Json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
+
+use crate::incremental::Beside;
 
 /// Signals that wait for their place in the stream.
 pub const WAITING: usize = 64;
@@ -25,8 +26,28 @@ const TOPIC_WITHIN: Duration = Duration::from_secs(10);
 pub struct Incoming {
     /// the signal
     pub signal: Signal,
-    /// its place in the signal topic
-    pub place: Option<i64>,
+    /// how it came
+    pub way: Way,
+}
+
+/// How a signal came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// the sender was told that it is taken
+    Rest,
+    /// by the record with this offset in the signal topic
+    Topic(i64),
+    /// by a line of the file
+    File,
+}
+
+/// What tells which signals of the file need not be kept in it any more: offsets hold how many were taken.
+#[derive(Clone, Debug)]
+pub struct FileSignals {
+    /// how many were taken before this start
+    pub before: i64,
+    /// the newest stored offset
+    pub stored: watch::Receiver<Option<OffsetMap>>,
 }
 
 /// Which channels there are.
@@ -42,6 +63,8 @@ struct KafkaChannel {
     topic: String,
     /// only records with this key are for this connector
     key: String,
+    /// how long one look waits for records
+    wait: Duration,
     client: ClientConfig,
 }
 
@@ -71,10 +94,10 @@ impl Channels {
     }
 
     /// Begins to read them; ends when the set is dropped. `start`: where in the signal topic to go on.
-    pub fn start(&self, start: StartOffset, out: &mpsc::Sender<Incoming>) -> JoinSet<()> {
+    pub fn start(&self, start: StartOffset, file: FileSignals, out: &mpsc::Sender<Incoming>) -> JoinSet<()> {
         let mut readers = JoinSet::new();
         if let Some(path) = self.file.clone() {
-            readers.spawn(follow_file(path, self.interval, out.clone()));
+            readers.spawn(follow_file(SignalFile::new(path), self.interval, file, out.clone()));
         }
         if let Some(kafka) = self.kafka.clone() {
             readers.spawn(follow_topic(kafka, start, self.interval, out.clone()));
@@ -97,7 +120,8 @@ impl KafkaChannel {
         let client = ClientConfig::from_properties(&properties)
             .map_err(|error| Error::configuration(format!("signal.kafka.* and signal.consumer.*: {error}")))?;
         let topic = config.opt("signal.kafka.topic").filter(|topic| !topic.is_empty());
-        Ok(Self { topic: topic.map_or_else(|| format!("{key}-signal"), str::to_owned), key, client })
+        let wait = config.millis("signal.kafka.poll.timeout.ms")?.max(Duration::from_millis(1));
+        Ok(Self { topic: topic.map_or_else(|| format!("{key}-signal"), str::to_owned), key, wait, client })
     }
 }
 
@@ -115,51 +139,89 @@ fn parse(text: &str) -> Option<Signal> {
 
 const SHAPE: &str = "a signal is {\"id\": \"1\", \"type\": \"log\", \"data\": {\"message\": \"Hello\"}}";
 
-async fn follow_file(path: PathBuf, interval: Duration, out: mpsc::Sender<Incoming>) {
-    let mut failing = false;
+/// Takes the file's lines, and empties it once what they ask for is stored: a crash before that takes them again.
+async fn follow_file(mut file: SignalFile, interval: Duration, signals: FileSignals, out: mpsc::Sender<Incoming>) {
+    let FileSignals { before, mut stored } = signals;
+    let (mut taken, mut failing) = (before, false);
     loop {
-        match take_lines(&path) {
+        match file.news() {
             Ok(text) => {
                 failing = false;
                 for line in text.lines().filter(|line| !line.trim().is_empty()) {
                     let Some(signal) = parse(line) else {
-                        warn!("A line of {} is no signal and is ignored: {SHAPE}, on one line", path.display());
+                        warn!("A line of {} is no signal and is ignored: {SHAPE}, on one line", file.path.display());
                         continue;
                     };
-                    if out.send(Incoming { signal, place: None }).await.is_err() {
+                    if out.send(Incoming { signal, way: Way::File }).await.is_err() {
                         return;
                     }
+                    taken += 1;
                 }
             }
             Err(error) if !failing => {
                 failing = true;
-                warn!("Signals cannot be read from {}: {error}. signal.file names the file", path.display());
+                warn!("Signals cannot be read from {}: {error}. signal.file names the file", file.path.display());
             }
             Err(_) => {}
         }
-        tokio::time::sleep(interval).await;
+        let is_stored = |offset: &Option<OffsetMap>| {
+            let counted = offset.as_ref().and_then(|offset| Beside::read(offset).file_signals);
+            counted.unwrap_or(before) >= taken
+        };
+        if file.taken.is_empty() {
+            tokio::time::sleep(interval).await;
+            continue;
+        }
+        match tokio::time::timeout(interval, stored.wait_for(is_stored)).await.map(|stored| stored.is_ok()) {
+            Ok(true) => {
+                if let Err(error) = file.empty() {
+                    warn!("{} cannot be emptied: {error}. The next start takes its signals again", file.path.display());
+                    tokio::time::sleep(interval).await;
+                }
+            }
+            Ok(false) => return,
+            Err(_) => {}
+        }
     }
 }
 
-/// Everything in the file, which is empty then. A file that is not there is an empty one.
-fn take_lines(path: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    let mut file = match std::fs::OpenOptions::new().read(true).write(true).open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(text),
-        opened => opened?,
-    };
-    file.read_to_string(&mut text)?;
-    if !text.is_empty() {
-        file.rewind()?;
-        file.set_len(0)?;
+/// The file, and what of it was taken.
+struct SignalFile {
+    path: PathBuf,
+    taken: Vec<u8>,
+}
+
+impl SignalFile {
+    fn new(path: PathBuf) -> Self {
+        Self { path, taken: Vec::new() }
     }
-    Ok(text)
+
+    /// What was written since the last time. A file that is not there is an empty one.
+    fn news(&mut self) -> std::io::Result<String> {
+        let bytes = match std::fs::read(&self.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            read => read?,
+        };
+        let known = if bytes.starts_with(&self.taken) { self.taken.len() } else { 0 };
+        let news = String::from_utf8_lossy(&bytes[known..]).into_owned();
+        self.taken = bytes;
+        Ok(news)
+    }
+
+    /// Empties it, unless it holds news.
+    fn empty(&mut self) -> std::io::Result<()> {
+        if std::fs::read(&self.path)? == self.taken {
+            std::fs::OpenOptions::new().write(true).open(&self.path)?.set_len(0)?;
+            self.taken.clear();
+        }
+        Ok(())
+    }
 }
 
 async fn follow_topic(channel: KafkaChannel, start: StartOffset, interval: Duration, out: mpsc::Sender<Incoming>) {
     let mut start = start;
     loop {
-        if let Err(error) = read_topic(&channel, &mut start, interval, &out).await {
+        if let Err(error) = read_topic(&channel, &mut start, &out).await {
             warn!("Signals cannot be read from topic '{}': {error}. The next try follows", channel.topic);
         }
         if out.is_closed() {
@@ -173,14 +235,13 @@ async fn follow_topic(channel: KafkaChannel, start: StartOffset, interval: Durat
 async fn read_topic(
     channel: &KafkaChannel,
     start: &mut StartOffset,
-    interval: Duration,
     out: &mpsc::Sender<Incoming>,
 ) -> Result<(), rowtide_kafka::KafkaError> {
     let mut consumer = Consumer::new(channel.client.clone())?;
     consumer.assign_topic(&channel.topic, *start, TOPIC_WITHIN).await?;
     info!("Reading signals from topic '{}'", channel.topic);
     loop {
-        for consumed in consumer.poll(interval).await? {
+        for consumed in consumer.poll(channel.wait).await? {
             let record = consumed.record;
             *start = StartOffset::At(record.offset + 1);
             if record.key.as_deref() != Some(channel.key.as_bytes()) {
@@ -191,7 +252,7 @@ async fn read_topic(
                 warn!("The record at offset {} of topic '{}' is no signal and is ignored: {SHAPE}", record.offset, channel.topic);
                 continue;
             };
-            if out.send(Incoming { signal, place: Some(record.offset) }).await.is_err() {
+            if out.send(Incoming { signal, way: Way::Topic(record.offset) }).await.is_err() {
                 return Ok(());
             }
         }
@@ -213,12 +274,20 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_empty_once_it_is_read() {
+    fn a_file_is_emptied_unless_it_holds_news() {
         let path = std::env::temp_dir().join(format!("rowtide-signals-{}", std::process::id()));
-        assert_eq!(take_lines(&path).unwrap(), "");
-        std::fs::write(&path, "one\ntwo").unwrap();
-        assert_eq!(take_lines(&path).unwrap(), "one\ntwo");
-        assert_eq!(take_lines(&path).unwrap(), "");
+        let mut file = SignalFile::new(path.clone());
+        assert_eq!(file.news().unwrap(), "");
+        std::fs::write(&path, "one\ntwo\n").unwrap();
+        assert_eq!(file.news().unwrap(), "one\ntwo\n");
+        assert_eq!(file.news().unwrap(), "");
+        std::fs::write(&path, "one\ntwo\nthree\n").unwrap();
+        file.empty().unwrap();
+        assert_eq!(file.news().unwrap(), "three\n", "what came meanwhile is not lost");
+        std::fs::write(&path, "another\nfile\nfor a change\n").unwrap();
+        assert_eq!(file.news().unwrap(), "another\nfile\nfor a change\n");
+        file.empty().unwrap();
+        assert_eq!((std::fs::read(&path).unwrap(), file.news().unwrap()), (Vec::new(), String::new()));
         std::fs::remove_file(&path).unwrap();
     }
 }
