@@ -104,7 +104,7 @@ def floors():
     rows = []
     for section, floor, wanted, label in [("stream", "pg_recvlogical", {"router": False}, "`pg_recvlogical` to /dev/null, the stream's backlog"),
                                           ("snapshot", "COPY", {"threads": 1}, "`COPY … TO STDOUT`, the snapshot's table"),
-                                          ("producer", "ProducerPerformance", None, "Kafka's `ProducerPerformance`, the stream's record size")]:
+                                          ("producer", "ProducerPerformance", None, "Kafka's `ProducerPerformance`, the stream's record size; CPU with the start of its JVM")]:
         found = Section(section)
         if not found.runs(floor=floor):
             continue

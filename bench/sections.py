@@ -135,31 +135,34 @@ def scale_connectors():
     """1 to 100 connectors in one process, the same changes in all."""
     runs = []
     for count in (1, 10, 30, 100):
-        load = loads.many_tables(count, CHANGES // 4)
+        load = loads.many_tables(count, max(CHANGES // 4, count * 100))
         runs.append(say(connectors_drain(load, count) | {"x": count}))
     keep("scale_connectors", runs)
 
 
 def connectors_drain(load, count):
-    """Each connector has a table, a slot and a publication of its own."""
+    """Each connector has a table, a slot and a publication of its own; the publications come first, as slots see them so."""
+    publications = [f"bench_of_{number}" for number in range(count)]
+    for publication, table in zip(publications, load.tables):
+        lab.psql(f"drop publication if exists {publication}; create publication {publication} for table {table}")
     load.backlog(count)
-    worker, names = Rowtide(), list(load.slots.items())
-    for (name, _), table in zip(names, load.tables):
-        lab.psql(f"create publication {name} for table {table}")
-    topics = lab.Topics([f"{name}.{table}" for (name, _), table in zip(names, load.tables)])
+    each = list(zip(load.slots.items(), publications, load.tables))
+    names = [name for (name, _), _, _ in each]
+    topics = lab.Topics([f"{name}.{table}" for (name, _), _, table in each])
+    worker = Rowtide()
     worker.start()
     try:
-        for (name, lsn), table in zip(names, load.tables):
-            worker.create(name, connector(name, table.replace(".", r"\."), **{"publication.name": name}), offset=lsn)
-        begin = lambda: [worker.resume(name) for name, _ in names]
-        figures = measure.finished(worker, names[0][0], topics, load.records, load.events, begin)
-        for name, _ in names:
+        for (name, lsn), publication, table in each:
+            worker.create(name, connector(name, table.replace(".", r"\."), **{"publication.name": publication}), offset=lsn)
+        begin = lambda: [worker.resume(name) for name in names]
+        figures = measure.finished(worker, names[0], topics, load.records, load.events, begin)
+        for name in names:
             worker.delete(name)
     finally:
         worker.stop()
-    for name, _ in names:
+    for name, publication in zip(names, publications):
         loads.drop_slot(name)
-        lab.psql(f"drop publication {name}")
+        lab.psql(f"drop publication {publication}")
     topics.delete()
     return figures
 
