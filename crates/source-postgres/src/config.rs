@@ -165,6 +165,8 @@ pub struct PostgresConfig {
     pub isolation: Isolation,
     /// `snapshot.locking.mode` = shared, with `snapshot.lock.timeout.ms`
     pub lock_timeout: Option<Duration>,
+    /// time after which the log says whose locks a snapshot waits for
+    pub lock_watch: Duration,
     /// `heartbeat.action.query`
     pub heartbeat_query: Option<String>,
     /// `rowtide.accept.system.identifier`: a server that may take the place of the one in the offset
@@ -216,6 +218,7 @@ impl PostgresConfig {
             flush: flush_mode(config),
             mismatch: mismatch(config),
             isolation: isolation(config.text("snapshot.isolation.mode")?),
+            lock_watch: config.millis("snapshot.lock.timeout.ms")?.max(Duration::from_secs(1)),
             lock_timeout: if config.text("snapshot.locking.mode")?.eq_ignore_ascii_case("shared") {
                 Some(config.millis("snapshot.lock.timeout.ms")?)
             } else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rowtide_system_tests::scene::LONG;
-use rowtide_testkit::postgres::Database;
+use rowtide_testkit::postgres::{Database, try_psql};
 use rowtide_testkit::rowtide::{Home, Rowtide};
 use rowtide_testkit::wait_until;
 use serde_json::Value;
@@ -93,5 +93,26 @@ fn rest_tells_how_far_each_table_is_and_a_restart_goes_on_from_there() {
     let rowtide = start(&home, &database);
     wait_until("nothing is left to be read", LONG, || (progress(&rowtide, &database)["status"] == "skipped").then_some(()));
     assert_eq!(rowtide.rest.send("GET", "/connectors/nobody/snapshot", None).status, 404);
+    rowtide.stop();
+}
+
+#[test]
+fn whose_lock_a_snapshot_waits_for_is_told_with_the_remedy() {
+    let database = Database::new18("snap_locked");
+    database.sql("CREATE TABLE locked (id int PRIMARY KEY); INSERT INTO locked VALUES (1)");
+    // one that is open before delays the making of the slot, which is told as well
+    let options = [("table.include.list", "public.locked"), ("snapshot.lock.timeout.ms", "1000"), ("snapshot.delay.ms", "8000")];
+    let home = Home::default();
+    let rowtide = home.run(&[home.connector_file(&database.name, &database.connector(&options))]);
+    rowtide.wait_log("is consistent from");
+    let url = database.url();
+    let holder = std::thread::spawn(move || try_psql(&url, "BEGIN; LOCK TABLE locked; SELECT pg_sleep(600); COMMIT"));
+    let holds = "SELECT pid FROM pg_locks WHERE relation = 'locked'::regclass AND mode = 'AccessExclusiveLock' AND granted";
+    let pid = wait_until("the table is locked", LONG, || Some(database.sql(holds)).filter(|pid| !pid.is_empty()));
+    rowtide.wait_log(&format!("The snapshot waits for table 'public.locked', on which session {pid} "));
+    rowtide.wait_log(&format!("end it: SELECT pg_terminate_backend({pid})"));
+    database.sql(&format!("SELECT pg_terminate_backend({pid})"));
+    assert!(holder.join().expect("the session").is_err(), "it was ended");
+    rowtide.wait_log("Snapshot completed: 1 rows of 1 tables");
     rowtide.stop();
 }

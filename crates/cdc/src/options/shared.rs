@@ -209,7 +209,8 @@ pub const RELATIONAL_CONNECTOR: &[ConfigKey] = &[
     long("snapshot.lock.timeout.ms", Medium, "Snapshot lock timeout (ms)")
         .width(Width::Long)
         .default_value("10000")
-        .doc("Max wait for snapshot table locks; on expiry the snapshot fails."),
+        .doc("Max wait for snapshot table locks; on expiry the snapshot fails. Where it takes no locks, it goes on waiting for a table that another \
+             session has locked, and the log says so each time."),
     class("memory.management.schemas.class", Low, "Schema storage class")
         .width(Width::Long)
         .default_value("io.debezium.relational.ConcurrentMapTableMappingStorage")

@@ -11,17 +11,20 @@ use rowtide_cdc::ledger::{Ledger, LedgerBook};
 use rowtide_cdc::markers::{Markers, Place, PlacedRow};
 use rowtide_cdc::progress::{Chunk, ScanStatus};
 use rowtide_cdc::{Change, Dispatcher, Operation, Origin, RowChange, SnapshotEvent};
+use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant};
 
 use super::plan::TablePlan;
 use super::round::{Piece, Round};
-use crate::client::Connection;
+use super::view::View;
 use crate::position::{Position, Snapshot};
 use crate::source_block::{SnapshotMarker, SourceBlock};
 
 /// A round whose rows are handed on.
 pub struct Emission {
     round: Round,
+    /// tells what the sessions wait for
+    _watch: JoinSet<()>,
     tables: Arc<[TablePlan]>,
     /// by table: rows, and chunks that are not read yet
     counts: Vec<(u64, usize)>,
@@ -40,7 +43,8 @@ pub struct Emission {
 
 impl Emission {
     /// Starts to read what the plan has; nothing is handed on yet.
-    pub fn start(sessions: Vec<Connection>, at: Position, tables: Vec<TablePlan>, ledger: &Ledger) -> Self {
+    pub fn start(view: &mut View, tables: Vec<TablePlan>, ledger: &Ledger) -> Self {
+        let (sessions, at) = (std::mem::take(&mut view.sessions), view.at.clone());
         let begun = |plan: &TablePlan| !plan.done.is_empty();
         let earlier = !ledger.finished.is_empty() || tables.iter().any(begun);
         let mut markers = Markers::new(tables.len(), sessions.len() == 1, earlier);
@@ -49,6 +53,7 @@ impl Emission {
         let tables: Arc<[TablePlan]> = tables.into();
         let here: Arc<dyn ToOffset> = Arc::new(at.clone());
         Self {
+            _watch: std::mem::take(&mut view.watch),
             round: Round::start(sessions, tables.clone()),
             counts: tables.iter().map(|plan| (0, plan.split.chunks() - plan.done.len())).collect(),
             tables,

@@ -6,6 +6,7 @@
 //! `stream::rounds` amid the log, and what signals ask for by `incremental::blocking`.
 
 mod emission;
+mod locks;
 mod plan;
 mod round;
 mod split;
@@ -83,7 +84,7 @@ pub async fn begin(database: &mut Postgres, view: &mut View, wanted: &[Wanted], 
     view.lock(&database.config, wanted.iter().map(|wanted| &wanted.table)).await?;
     let plans = plan::plan(database, view, wanted, ledger).await?;
     pass(Failpoint::RoundBegun);
-    Ok(Emission::start(std::mem::take(&mut view.sessions), view.at.clone(), plans, ledger))
+    Ok(Emission::start(view, plans, ledger))
 }
 
 /// Hands on all that is read. True: no other round is needed.

@@ -5,7 +5,9 @@
 
 use rowtide_api::{Error, Result};
 use rowtide_cdc::TableId;
+use tokio::task::JoinSet;
 
+use super::locks;
 use crate::client::Connection;
 use crate::config::{Isolation, PostgresConfig};
 use crate::errors::explain;
@@ -28,19 +30,22 @@ pub struct View {
     pub sessions: Vec<Connection>,
     /// position, transaction and time of the snapshot
     pub at: Position,
+    /// tells what they wait for
+    pub watch: JoinSet<()>,
 }
 
 impl View {
     /// Opens `snapshot.max.threads` sessions. `held` are tables that must not be rewritten from now on.
     pub async fn open(config: &PostgresConfig, exported: Option<&Exported>, held: &[TableId]) -> Result<Self> {
         let mut first = session::open(config, session::GENERAL).await?;
+        let mut watch = locks::watch(config, std::slice::from_ref(&first));
         let xid = transaction_id(&mut first).await?;
         begin(&mut first, exported.map(|exported| &*exported.name), config.isolation).await?;
         for id in held {
             execute(&mut first, &lock_statement(id)).await?;
         }
         let at = Position { xid, ..read_position(&mut first, exported).await? };
-        let mut view = Self { sessions: vec![first], at };
+        let mut view = Self { sessions: vec![first], at, watch: JoinSet::new() };
         if config.snapshot.threads > 1 {
             let name = match exported {
                 Some(exported) => exported.name.clone(),
@@ -51,7 +56,9 @@ impl View {
                 begin(&mut session, Some(&name), config.isolation).await?;
                 view.sessions.push(session);
             }
+            watch = locks::watch(config, &view.sessions);
         }
+        view.watch = watch;
         Ok(view)
     }
 
