@@ -378,24 +378,31 @@ struct Storm {
     writers: Vec<JoinHandle<()>>,
 }
 
+/// How many write, and how long each of them waits after a transaction, in seconds.
+#[derive(Clone, Copy)]
+struct Load {
+    writers: u64,
+    pause: f64,
+}
+
 impl Storm {
-    fn start(database: &Database, writers: u64, seed: u64) -> Self {
+    fn start(database: &Database, load: Load, seed: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let writer = |number: u64| {
             let (stop, url) = (stop.clone(), database.url());
             std::thread::spawn(move || {
                 let mut random = Random::of(&format!("storm {seed} {number}"));
                 while !stop.load(Ordering::Relaxed) {
-                    psql(&url, &Self::statement(number, writers, random.below(1_000_000)));
+                    psql(&url, &Self::statement(number, load, random.below(1_000_000)));
                 }
             })
         };
-        let writers = (0..writers).map(writer).collect();
+        let writers = (0..load.writers).map(writer).collect();
         Self { stop, writers }
     }
 
     /// Forty transactions of a few changes each, some of them in subtransactions that fail.
-    fn statement(writer: u64, writers: u64, seed: u64) -> String {
+    fn statement(writer: u64, Load { writers, pause }: Load, seed: u64) -> String {
         format!(
             "DO $$ DECLARE k int; other int; BEGIN PERFORM setseed({seed} / 1000000.0);
              FOR i IN 1..40 LOOP
@@ -418,6 +425,7 @@ impl Storm {
                  END LOOP;
                EXCEPTION WHEN deadlock_detected OR unique_violation THEN NULL; END;
                COMMIT;
+               PERFORM pg_sleep({pause});
              END LOOP; END $$"
         )
     }
@@ -438,16 +446,16 @@ impl Drop for Storm {
 
 /// A snapshot of all tables in a storm, with `kill -9` at a step that the seed chooses; then the topics are replayed.
 fn storm(name: &str, extra: &[(&str, &str)], seed: u64) {
-    storm_over(Setup::new(&format!("{name}_{seed}"), extra), name, 4, seed);
+    storm_over(Setup::new(&format!("{name}_{seed}"), extra), name, Load { writers: 4, pause: 0.0 }, seed);
 }
 
-fn storm_over(mut setup: Setup, name: &str, writers: u64, seed: u64) -> Setup {
+fn storm_over(mut setup: Setup, name: &str, load: Load, seed: u64) -> Setup {
     let mut random = Random::of(&format!("{name} {seed}"));
     let points: Vec<_> = Failpoint::ALL.iter().filter(|point| point.phases().contains(&Phase::Incremental)).collect();
     let point = points[random.below(points.len() as u64) as usize];
     let count = if *point == Failpoint::SignalRead { 1 } else { 1 + random.below(12) };
     println!("{name}, seed {seed}: dies at {}:{count}", point.name());
-    let storm = Storm::start(&setup.database, writers, seed);
+    let storm = Storm::start(&setup.database, load, seed);
     setup.home.set("ROWTIDE_FAILPOINT", &format!("{}:{count}", point.name()));
     let mut rowtide = setup.start();
     setup.database.sql(&format!("INSERT INTO signals VALUES ('all', 'execute-snapshot', '{ALL}')"));
@@ -477,6 +485,19 @@ fn in_a_storm_the_topics_end_with_the_tables_rows() {
 #[test]
 fn in_a_storm_the_topics_end_with_the_tables_rows_where_windows_end_with_a_deletion() {
     seeds().for_each(|seed| storm("storm_delete", &[("incremental.snapshot.watermarking.strategy", "insert_delete")], seed));
+}
+
+#[test]
+fn in_a_storm_the_topics_end_with_the_tables_rows_where_transactions_are_streamed_before_they_end() {
+    for seed in 0..seeds().end / 2 {
+        let database = Database::new18(&format!("storm_streamed_{seed}"));
+        database.sql(&format!("ALTER DATABASE {} SET debug_logical_replication_streaming = immediate", database.name));
+        // each such transaction describes its tables anew, for which the catalogs are read: more would be ahead for ever
+        let setup = Setup::on(database, &[("rowtide.streaming.transactions", "true")]);
+        let setup = storm_over(setup, "storm_streamed", Load { writers: 1, pause: 0.02 }, seed);
+        let sql = format!("SELECT stream_txns > 100 FROM pg_stat_replication_slots WHERE slot_name = '{}'", setup.database.name);
+        assert_eq!(setup.database.sql(&sql), "t", "transactions came before they ended");
+    }
 }
 
 #[test]
