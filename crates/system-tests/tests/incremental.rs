@@ -372,6 +372,43 @@ fn a_blocking_snapshot_that_is_killed_goes_on_with_what_was_not_read() {
     assert_eq!((offset.string("snapshot"), offset.string("rowtide_blocking_snapshots")), (None, None), "it is over");
 }
 
+/// A session that rewrites a table: it has the table for itself until a chunk of it waits, and the signal 'go' is there.
+fn rewrite(database: &Database) -> JoinHandle<()> {
+    let url = database.url();
+    let rewriting = std::thread::spawn(move || {
+        psql(
+            &url,
+            "DO $$ BEGIN
+               LOCK TABLE one IN ACCESS EXCLUSIVE MODE;
+               WHILE NOT EXISTS (SELECT FROM signals WHERE id = 'go')
+                  OR NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'one'::regclass) LOOP
+                 PERFORM pg_sleep(0.01);
+               END LOOP;
+               ALTER TABLE one ALTER n TYPE bigint USING n + 1000000;
+             END $$",
+        );
+    });
+    let held = "SELECT count(*) FROM pg_locks WHERE granted AND relation = 'one'::regclass AND mode = 'AccessExclusiveLock'";
+    wait_until("the table is locked", LONG, || (database.sql(held) == "1").then_some(()));
+    rewriting
+}
+
+#[test]
+fn a_table_that_is_rewritten_while_a_chunk_of_it_waits_does_not_look_empty() {
+    let setup = Setup::new("rewritten", &[("snapshot.lock.timeout.ms", "1000")]);
+    let rowtide = setup.start();
+    let rewriting = rewrite(&setup.database);
+    setup.execute("a", &["public.one"]);
+    rowtide.wait_log("The snapshot waits for table 'public.one'");
+    setup.signal("go", "log", &json!({ "message": "go" }));
+    rewriting.join().expect("it is rewritten");
+    setup.wait_notified("a", "COMPLETED");
+    let notified = setup.notified("a");
+    assert!(notified.contains(&"TABLE_SCAN_COMPLETED public.one SUCCEEDED".to_owned()), "{notified:?}");
+    // no event tells of what was rewritten
+    setup.assert_replays("one", &["id"]);
+}
+
 /// Writers that insert, update, delete, bring back and rename keys, on connections of their own, until they are stopped.
 struct Storm {
     stop: Arc<AtomicBool>,

@@ -11,7 +11,7 @@ use rowtide_cdc::signal::Execute;
 use rowtide_cdc::{Change, Dispatcher, SnapshotEvent, TableId};
 use tracing::{info, warn};
 
-use super::Reader;
+use super::{Reader, visibility};
 use crate::errors::explain;
 use crate::position::{Position, Snapshot};
 use crate::snapshot::{self, View, Wanted};
@@ -71,7 +71,7 @@ async fn open_view(reader: &mut Reader<'_>, wanted: &[Wanted], ledger: &Ledger) 
     let config = reader.database.config.clone();
     let mut session = reader.chunks.session(&config).await?;
     // what one transaction sees, every later one sees
-    let seen = reader.open(&mut session).await;
+    let seen = reader.open(&mut session, visibility::BEGIN).await;
     let ended = session.execute("ROLLBACK").await.map_err(|error| explain("ending the look at what is seen", error));
     reader.chunks.keep(session, &seen);
     seen.and(ended)?;

@@ -26,6 +26,7 @@ use crate::position::{Position, parse_lsn};
 use crate::publication::quote_table;
 use crate::relation::decoders;
 use crate::session;
+use crate::snapshot::locks;
 use crate::source_block::{SnapshotMarker, TableNames};
 use crate::values::ColumnDecoder;
 
@@ -188,8 +189,19 @@ impl Reader<'_> {
     }
 
     async fn read_with(&mut self, session: &mut Connection, scan: &Scan) -> Result<ChunkRead> {
-        self.chunks.seen = Some(self.open(session).await?);
-        let read = self.read_in_transaction(session, scan).await;
+        let id = table_id(&scan.collection.table);
+        if !self.database.filters.is_captured(&id) {
+            return Ok(ChunkRead::UnknownTable);
+        }
+        let _watch = locks::watch(&self.database.config, std::slice::from_ref(session));
+        let begin = begin_with(session, &id).await?;
+        let read = match self.open(session, &begin).await {
+            Ok(seen) => {
+                self.chunks.seen = Some(seen);
+                self.read_in_transaction(session, &id, scan).await
+            }
+            Err(error) => Err(error),
+        };
         // after an error the transaction ends no other way
         let ended = session.execute("ROLLBACK").await.map_err(|error| explain("ending the reading of a chunk", error));
         let read = read?;
@@ -199,19 +211,20 @@ impl Reader<'_> {
     /// Opens a transaction that sees all that the stream has told. The server streams a transaction as soon as its
     /// commit is in the log, a moment before other sessions see it; a chunk read in that moment would be old and come after
     /// it.
-    async fn open(&mut self, session: &mut Connection) -> Result<Seen> {
+    async fn open(&mut self, session: &mut Connection, begin: &str) -> Result<Seen> {
         let doing = "opening a transaction that sees what was streamed";
-        let given_up = Instant::now() + VISIBLE_WITHIN;
+        let mut given_up = None;
         loop {
             let before = session.query(visibility::STANDBY).await.map_err(|error| explain(doing, error))?;
-            session.execute(visibility::BEGIN).await.map_err(|error| explain(doing, error))?;
+            session.execute(begin).await.map_err(|error| explain(&format!("executing {begin}"), error))?;
             let now = session.query(visibility::SNAPSHOT).await.map_err(|error| explain(doing, error))?;
             let seen = Seen::read(before.first(), now.first());
             if self.chunks.streamed.all_seen_by(&seen) {
                 return Ok(seen);
             }
             session.execute("ROLLBACK").await.map_err(|error| explain(doing, error))?;
-            if Instant::now() >= given_up {
+            // what the first wait for a lock took does not count
+            if Instant::now() >= *given_up.get_or_insert_with(|| Instant::now() + VISIBLE_WITHIN) {
                 return Err(Error::transient("a transaction that was streamed is not visible to other sessions after a minute")
                     .remedy("a synchronous standby (synchronous_standby_names) holds commits back: see to it"));
             }
@@ -219,13 +232,9 @@ impl Reader<'_> {
         }
     }
 
-    async fn read_in_transaction(&mut self, session: &mut Connection, scan: &Scan) -> Result<ChunkRead> {
+    async fn read_in_transaction(&mut self, session: &mut Connection, id: &TableId, scan: &Scan) -> Result<ChunkRead> {
         let database = &mut *self.database;
-        let id = table_id(&scan.collection.table);
-        if !database.filters.is_captured(&id) {
-            return Ok(ChunkRead::UnknownTable);
-        }
-        let tables = catalog::read_tables(session, &mut database.types, std::slice::from_ref(&id)).await?;
+        let tables = catalog::read_tables(session, &mut database.types, std::slice::from_ref(id)).await?;
         let Some(table) = tables.into_iter().next() else { return Ok(ChunkRead::UnknownTable) };
         let schema = Arc::new(database.shaper.shape(table, &database.types)?);
         let Some(keys) = key::columns(&schema, scan.collection.surrogate_key.as_deref(), &database.types) else {
@@ -236,7 +245,7 @@ impl Reader<'_> {
         let maximum = match scan.maximum.clone().filter(|key| key.len() == keys.len()) {
             Some(maximum) => maximum,
             None => {
-                let rows = session.query(&query::maximum(&id, &keys, condition)).await;
+                let rows = session.query(&query::maximum(id, &keys, condition)).await;
                 match rows.map_err(|error| explain(&doing, error))?.first() {
                     Some(row) => key::values(&keys, row, 0).into(),
                     None => return Ok(ChunkRead::Empty),
@@ -247,12 +256,25 @@ impl Reader<'_> {
         let wanted: Vec<_> = schema.table.columns.iter().zip(decoders(&schema, &schema.table, &database.types)).collect();
         let names: Vec<&str> = wanted.iter().filter(|(_, decoder)| decoder.is_some()).map(|(column, _)| &*column.name).collect();
         let bounds = query::Bounds { keys: &keys, after: after.as_deref(), maximum: &maximum, condition };
-        let sql = query::chunk(&id, &names, &bounds, database.config.chunk_size);
+        let sql = query::chunk(id, &names, &bounds, database.config.chunk_size);
         let rows = session.query(&sql).await.map_err(|error| explain(&doing, error))?;
         let decoders: Vec<_> = wanted.into_iter().filter_map(|(_, decoder)| decoder).collect();
         let rows = rows.iter().map(|row| chunk_row(row, &schema, &decoders, &keys)).collect::<Result<_>>()?;
         Ok(ChunkRead::Rows(Chunk { table: schema, maximum, rows }))
     }
+}
+
+/// Begins a chunk's transaction with a lock on its table, if there is such a table and the user may lock it: a lock wants
+/// SELECT on the table as a whole. It has to come before the snapshot (PostgreSQL manual, "LOCK"). A table that is
+/// rewritten or truncated in between looks empty (manual, "Caveats" of "Concurrency Control"), and its columns are no
+/// longer those that the catalogs tell of in that snapshot.
+async fn begin_with(session: &mut Connection, id: &TableId) -> Result<String> {
+    let rows =
+        session.query(&query::may_lock(id)).await.map_err(|error| explain("looking whether a table can be locked", error))?;
+    Ok(match rows.is_empty() {
+        true => visibility::BEGIN.to_owned(),
+        false => format!("{}; {}", visibility::BEGIN, locks::lock_statement(id)),
+    })
 }
 
 /// The columns of the row come first, those of the key after them.

@@ -21,6 +21,16 @@ pub struct Bounds<'a> {
     pub condition: Option<&'a str>,
 }
 
+/// Has a row if the user may lock the table.
+pub fn may_lock(table: &TableId) -> String {
+    format!(
+        "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind IN ('r', 'p') AND n.nspname = {} AND c.relname = {} AND pg_catalog.has_table_privilege(c.oid, 'SELECT')",
+        quote_literal(table.schema.as_deref().unwrap_or_default()),
+        quote_literal(&table.table)
+    )
+}
+
 /// The last key of a table.
 pub fn maximum(table: &TableId, keys: &[KeyColumn], condition: Option<&str>) -> String {
     let names = listed(keys, "");

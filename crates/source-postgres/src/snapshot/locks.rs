@@ -1,15 +1,17 @@
-//! Tells in the log whose lock a snapshot waits for: a table that another session rewrites or has locked cannot be read, and
-//! its size cannot either.
+//! Locks of snapshots. Tells in the log whose lock one waits for: a table that another session rewrites or has locked cannot
+//! be read, and its size cannot either.
 //!
-//! Nothing is done about it here; when a wait ends with an error is for `snapshot.locking.mode` and `database.query.timeout.ms`.
+//! Nothing is done about a wait here; when a wait ends with an error is for `snapshot.locking.mode` and `database.query.timeout.ms`.
 
 use rowtide_api::Result;
+use rowtide_cdc::TableId;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use crate::client::{Connection, Row};
 use crate::config::PostgresConfig;
 use crate::errors::explain;
+use crate::publication::quote_table;
 use crate::session;
 
 /// What the sessions `{}` wait for, and who has it.
@@ -19,6 +21,11 @@ const WAITS: &str = "SELECT n.nspname || '.' || c.relname, holder, b.application
      CROSS JOIN LATERAL unnest(pg_catalog.pg_blocking_pids(l.pid)) AS holder \
      LEFT JOIN pg_catalog.pg_stat_activity b ON b.pid = holder \
      WHERE NOT l.granted AND l.locktype = 'relation' AND l.pid IN ({}) ORDER BY 1, 2";
+
+/// Keeps a table from being rewritten, truncated, changed or dropped; its rows may change.
+pub fn lock_statement(id: &TableId) -> String {
+    format!("LOCK TABLE {} IN ACCESS SHARE MODE", quote_table(id))
+}
 
 /// Watches these sessions until it is dropped: looks every `snapshot.lock.timeout.ms`, from a session that is opened for the
 /// first look.

@@ -12,7 +12,6 @@ use crate::client::Connection;
 use crate::config::{Isolation, PostgresConfig};
 use crate::errors::explain;
 use crate::position::{Position, parse_lsn};
-use crate::publication::quote_table;
 use crate::session;
 
 /// A snapshot that a slot exported.
@@ -42,7 +41,7 @@ impl View {
         let xid = transaction_id(&mut first).await?;
         begin(&mut first, exported.map(|exported| &*exported.name), config.isolation).await?;
         for id in held {
-            execute(&mut first, &lock_statement(id)).await?;
+            execute(&mut first, &locks::lock_statement(id)).await?;
         }
         let at = Position { xid, ..read_position(&mut first, exported).await? };
         let mut view = Self { sessions: vec![first], at, watch: JoinSet::new() };
@@ -73,14 +72,10 @@ impl View {
         let session = self.first()?;
         execute(session, &format!("SET LOCAL lock_timeout = {}", timeout.as_millis())).await?;
         for id in tables {
-            execute(session, &lock_statement(id)).await?;
+            execute(session, &locks::lock_statement(id)).await?;
         }
         Ok(())
     }
-}
-
-fn lock_statement(id: &TableId) -> String {
-    format!("LOCK TABLE {} IN ACCESS SHARE MODE", quote_table(id))
 }
 
 async fn execute(session: &mut Connection, sql: &str) -> Result<()> {
