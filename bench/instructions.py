@@ -28,9 +28,9 @@ STAGES = [
     ("  values", r"relation::Captured::row\b"),
     ("  origin", r"source_block::SourceBlock::block\b"),
     ("  envelope", r"envelope::Emitter::emit\b"),
-    ("encode", r":start_thread "),
-    ("  converters", r"pipeline::plans::Plans::encode\b"),
     ("produce", r"pipeline::produce::Produce::run\b"),
+    ("  encode", r"pipeline::encode::Encoder::encode\b"),
+    ("  converters", r"pipeline::plans::Plans::encode\b"),
     ("  batches", r"record_batch::BatchBuilder::append\b"),
     ("send", r"producer::sender::run_sender\b"),
 ]

@@ -35,8 +35,8 @@ pub struct SourceRecord {
     pub key: Datum,
     /// the value; null without schema is a tombstone
     pub value: Datum,
-    /// the headers, in order
-    pub headers: Vec<Header>,
+    /// the headers, in order; shared by records that have the same ones
+    pub headers: Arc<[Header]>,
     /// milliseconds since the epoch; none leaves it to the producer
     pub timestamp: Option<i64>,
     /// where to go on once this record and all before it are durable
@@ -56,8 +56,8 @@ pub struct EncodedRecord {
     pub key: Option<Bytes>,
     /// the value's bytes; none is a tombstone
     pub value: Option<Bytes>,
-    /// names and bytes of the headers, in order
-    pub headers: Vec<(Arc<str>, Option<Bytes>)>,
+    /// names and bytes of the headers, in order; shared by records that have the same ones
+    pub headers: Arc<[(Arc<str>, Option<Bytes>)]>,
     /// milliseconds since the epoch
     pub timestamp: Option<i64>,
 }

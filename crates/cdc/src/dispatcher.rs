@@ -24,6 +24,9 @@ pub use signals::Aside;
 
 /// Bytes of changes that may wait in the queue when `max.queue.size.in.bytes` is off.
 const DEFAULT_QUEUE_BYTES: usize = 32 << 20;
+/// Bytes of changes in a batch at most: larger ones only push each other out of the processor's caches, and as JSON with
+/// schemas they are twenty times as large.
+const BATCH_BYTES: usize = 256 << 10;
 /// Batches that wait in the queue at most, however many records they hold.
 const QUEUED_BATCHES: usize = 4;
 
@@ -47,7 +50,7 @@ impl QueueLimits {
         let batches = (max_queue_size / max_batch_size.max(1)).clamp(1, QUEUED_BATCHES);
         let bytes = if max_queue_bytes == 0 { DEFAULT_QUEUE_BYTES } else { max_queue_bytes };
         // one batch is being filled and one is being encoded beside those that wait
-        Self { batch_records: max_batch_size, batch_bytes: (bytes / (batches + 2)).max(1), batches }
+        Self { batch_records: max_batch_size, batch_bytes: (bytes / (batches + 2)).clamp(1, BATCH_BYTES), batches }
     }
 }
 

@@ -64,7 +64,7 @@ pub struct Emitter {
     skip_unchanged: bool,
     /// letters of `skipped.operations`
     skipped: Vec<String>,
-    headers: Vec<Header>,
+    headers: Arc<[Header]>,
     messages: MessageShape,
     message_filter: MessageFilter,
     transactions: Option<Transactions>,
@@ -295,7 +295,7 @@ impl Emitter {
             partition: None,
             key,
             value,
-            headers: Vec::new(),
+            headers: Arc::default(),
             timestamp: None,
             position: self.at(origin.position),
         });
@@ -339,7 +339,7 @@ impl Emitter {
         out: &mut Vec<SourceRecord>,
     ) {
         let position = self.at(position);
-        out.push(SourceRecord { topic, partition: None, key, value, headers: Vec::new(), timestamp: None, position });
+        out.push(SourceRecord { topic, partition: None, key, value, headers: Arc::default(), timestamp: None, position });
     }
 
     /// The transaction block of an event, which counts it. A log without boundaries begins and ends transactions by
@@ -375,7 +375,7 @@ impl Emitter {
         }
     }
 
-    fn headers(&self, first: Option<Header>) -> Vec<Header> {
+    fn headers(&self, first: Option<Header>) -> Arc<[Header]> {
         match first {
             None => self.headers.clone(),
             Some(header) => std::iter::once(header).chain(self.headers.iter().cloned()).collect(),

@@ -59,7 +59,7 @@ impl Heartbeat {
             partition: Some(0),
             key: self.key.clone(),
             value: Datum::new(self.value.clone(), Value::Struct(Struct::new(self.value.clone(), vec![now]))),
-            headers: Vec::new(),
+            headers: Arc::default(),
             timestamp: None,
             position,
         }

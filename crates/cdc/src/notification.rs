@@ -147,7 +147,7 @@ impl Notifier {
             partition: None,
             key: datum(&self.key, vec![text(&notification.id)]),
             value: datum(&self.value, value),
-            headers: Vec::new(),
+            headers: Arc::default(),
             timestamp: None,
             position,
         })

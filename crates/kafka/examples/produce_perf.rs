@@ -51,7 +51,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             partition: None,
             key: None,
             value: Some(letters().into()),
-            headers: Vec::new(),
+            headers: Arc::default(),
             timestamp: None,
             token,
         });

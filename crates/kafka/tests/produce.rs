@@ -139,7 +139,7 @@ async fn what_the_broker_finds_too_large_is_split_and_only_the_single_record_fai
         let text = if n == 300 { large.clone() } else { format!("0:{}", n - u64::from(n > 300)) };
         let text = if n == 300 { text } else { format!("{text:0>1}") };
         let mut record = record(&topic, Some("k"), &text, n);
-        record.headers = vec![("pad".into(), Some(bytes::Bytes::from(vec![b'p'; 500])))];
+        record.headers = Arc::new([("pad".into(), Some(bytes::Bytes::from(vec![b'p'; 500])))]);
         record
     });
     producer.send_batch(records.collect()).await.unwrap();
@@ -204,7 +204,7 @@ async fn tombstones_headers_and_timestamps_arrive_as_they_were_sent() {
     sent.value = None;
     sent.partition = Some(1);
     sent.timestamp = Some(1_700_000_000_123);
-    sent.headers = vec![("a".into(), Some(bytes::Bytes::from_static(b"1"))), ("a".into(), None)];
+    sent.headers = Arc::new([("a".into(), Some(bytes::Bytes::from_static(b"1"))), ("a".into(), None)]);
     let mut astray = record(&topic, Some("k"), "", 8);
     astray.partition = Some(2);
     producer.send_batch(vec![sent, astray]).await.unwrap();

@@ -150,7 +150,7 @@ mod tests {
             partition: None,
             key,
             value,
-            headers: Vec::new(),
+            headers: std::sync::Arc::default(),
             timestamp: None,
         };
         let mut out = Vec::new();

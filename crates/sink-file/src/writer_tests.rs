@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
 
 use super::*;
 use bytes::Bytes;
@@ -13,11 +14,11 @@ fn record(sequence: u64, key: &'static [u8], value: Option<&'static [u8]>) -> En
         partition: None,
         key: Some(Bytes::from_static(key)),
         value: value.map(Bytes::from_static),
-        headers: vec![
+        headers: Arc::new([
             ("h".into(), Some(Bytes::from_static(b"{\"id\":1}"))),
             ("text".into(), Some(Bytes::from_static(b"abc"))),
             ("none".into(), None),
-        ],
+        ]),
         timestamp: Some(5),
     }
 }

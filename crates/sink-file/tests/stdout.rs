@@ -31,7 +31,7 @@ fn record(sequence: u64) -> EncodedRecord {
         partition: Some(2),
         key: Some("{\"id\":1}".into()),
         value: sequence.is_multiple_of(2).then(|| value.into()),
-        headers: Vec::new(),
+        headers: std::sync::Arc::default(),
         timestamp: None,
     }
 }

@@ -1,5 +1,6 @@
 //! The `source` block of PostgreSQL's events (`io.debezium.connector.postgresql.Source`, version 1).
 
+use std::io::Write;
 use std::sync::Arc;
 
 use bytestring::ByteString;
@@ -115,10 +116,15 @@ impl SourceBlock {
 
 /// `["<last commit or null>","<lsn>"]`: what a consumer orders events by.
 fn sequence(position: &Position) -> ByteString {
-    match position.commit {
-        Some(commit) => format!("[\"{commit}\",\"{}\"]", position.lsn).into(),
-        None => format!("[null,\"{}\"]", position.lsn).into(),
-    }
+    let mut text = [0; 48]; // two numbers of at most 20 digits
+    let mut room = &mut text[..];
+    // fits
+    let _ = match position.commit {
+        Some(commit) => write!(room, "[\"{commit}\",\"{}\"]", position.lsn),
+        None => write!(room, "[null,\"{}\"]", position.lsn),
+    };
+    let length = 48 - room.len();
+    std::str::from_utf8(&text[..length]).unwrap_or_default().into()
 }
 
 fn schema() -> SchemaRef {

@@ -115,7 +115,7 @@ pub fn write(topic: &str, key: &str, value: &str) {
         partition: None,
         key: Some(key.to_owned().into()),
         value: Some(value.to_owned().into()),
-        headers: Vec::new(),
+        headers: std::sync::Arc::default(),
         timestamp: None,
         token: 0,
     };

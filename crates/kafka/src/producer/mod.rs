@@ -40,7 +40,7 @@ pub struct ProducerRecord {
     /// The value; `None` is a tombstone.
     pub value: Option<Bytes>,
     /// The headers.
-    pub headers: Vec<Header>,
+    pub headers: Arc<[Header]>,
     /// Milliseconds since 1970; `None` for now.
     pub timestamp: Option<i64>,
     /// Comes back in the [`Delivery`].

@@ -47,7 +47,7 @@ pub fn record(topic: &Arc<str>, key: Option<&str>, value: &str, token: u64) -> P
         partition: None,
         key: key.map(|k| bytes::Bytes::copy_from_slice(k.as_bytes())),
         value: Some(bytes::Bytes::copy_from_slice(value.as_bytes())),
-        headers: Vec::new(),
+        headers: Arc::default(),
         timestamp: None,
         token,
     }

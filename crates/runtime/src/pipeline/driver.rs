@@ -116,7 +116,7 @@ impl<'a> Attempt<'a> {
         let store_now = Arc::new(Notify::new());
         let produce = Produce {
             sink,
-            outputs: stage.outputs,
+            encoded: stage.encoded,
             progress: published,
             flushes: asked,
             rules,

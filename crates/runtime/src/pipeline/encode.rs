@@ -1,4 +1,4 @@
-//! The encode stage: transforms and converters, a batch at a time, on threads of their own.
+//! The encode stage: transforms and converters, a batch at a time, where the records were made or on threads of their own.
 //!
 //! Batches go to the threads in turn and are collected in the same turn, so that any number of threads keeps the order.
 
@@ -14,7 +14,10 @@ use tokio::sync::mpsc;
 use super::plans::Plans;
 use super::{Chain, TaskMetrics, Tolerance};
 
-/// A polled batch on its way to an encode thread.
+/// Names and bytes of a record's headers.
+type EncodedHeaders = Arc<[(Arc<str>, Option<Bytes>)]>;
+
+/// A polled batch on its way to an encoder.
 pub(super) struct RawBatch {
     /// sequence number of the first record
     pub first_sequence: u64,
@@ -37,14 +40,15 @@ pub(super) struct EncodedBatch {
     pub failed: Option<Error>,
 }
 
-/// Transforms and converters of a connector. One for each encode thread.
+/// Transforms and converters of a connector. Each encode thread has one of its own.
 pub struct Encoder {
     chain: Chain,
     key: Plans,
     value: Plans,
     headers: Box<dyn HeaderConverter>,
-    /// bytes of the headers seen last: most records of a connector carry the same ones
-    header_cache: Vec<(Header, Option<Bytes>)>,
+    /// the shared headers seen last, and their bytes: most records of a connector carry the same ones
+    last_headers: Option<(Arc<[Header]>, EncodedHeaders)>,
+    no_headers: EncodedHeaders,
     /// size of the last batch: what the next buffer begins with
     capacity: usize,
 }
@@ -53,7 +57,7 @@ impl Encoder {
     /// An encoder of these parts.
     pub fn new(chain: Chain, key: Box<dyn Converter>, value: Box<dyn Converter>, headers: Box<dyn HeaderConverter>) -> Self {
         let (key, value) = (Plans::new(key.into(), "key"), Plans::new(value.into(), "value"));
-        Self { chain, key, value, headers, header_cache: Vec::new(), capacity: 0 }
+        Self { chain, key, value, headers, last_headers: None, no_headers: Arc::default(), capacity: 0 }
     }
 
     fn encode(&mut self, batch: RawBatch, rules: &Rules) -> EncodedBatch {
@@ -112,40 +116,36 @@ impl Encoder {
     fn convert(&mut self, sequence: u64, record: SourceRecord, buffer: &mut BytesMut) -> Result<EncodedRecord> {
         let key = self.key.encode(&record.topic, &record.key, buffer)?;
         let value = self.value.encode(&record.topic, &record.value, buffer)?;
-        let headers = self.convert_headers(&record.topic, record.headers, buffer)?;
+        let headers = self.convert_headers(&record.topic, &record.headers, buffer)?;
         let SourceRecord { topic, partition, timestamp, .. } = record;
         Ok(EncodedRecord { sequence, topic, partition, key, value, headers, timestamp })
     }
 
-    fn convert_headers(
-        &mut self,
-        topic: &Arc<str>,
-        headers: Vec<Header>,
-        buffer: &mut BytesMut,
-    ) -> Result<Vec<(Arc<str>, Option<Bytes>)>> {
-        let mut converted = Vec::with_capacity(headers.len());
-        for (index, header) in headers.into_iter().enumerate() {
-            if let Some((cached, bytes)) = self.header_cache.get(index)
-                && *cached == header
-            {
-                converted.push((header.name, bytes.clone()));
-                continue;
-            }
+    fn convert_headers(&mut self, topic: &Arc<str>, headers: &Arc<[Header]>, buffer: &mut BytesMut) -> Result<EncodedHeaders> {
+        if headers.is_empty() {
+            return Ok(self.no_headers.clone());
+        }
+        if let Some((last, encoded)) = &self.last_headers
+            && Arc::ptr_eq(last, headers)
+        {
+            return Ok(encoded.clone());
+        }
+        let mut encoded = Vec::with_capacity(headers.len());
+        for header in headers.iter() {
             let present = self.headers.encode(topic, &header.name, &header.datum, buffer).map_err(|error| {
                 buffer.clear();
                 error.context(&format!("cannot convert the header '{}' of a record of topic {topic}", header.name))
             })?;
-            // A copy: the cache outlives the batch and must not pin its buffer (DESIGN, invariant 3).
-            let bytes = present.then(|| Bytes::copy_from_slice(buffer));
+            // A copy: it may outlive the batch and must not pin its buffer (DESIGN, invariant 3).
+            encoded.push((header.name.clone(), present.then(|| Bytes::copy_from_slice(buffer))));
             buffer.clear();
-            converted.push((header.name.clone(), bytes.clone()));
-            let small = bytes.as_ref().is_none_or(|bytes| bytes.len() <= 1024);
-            if index < 16 && small && index <= self.header_cache.len() {
-                self.header_cache.truncate(index);
-                self.header_cache.push((header, bytes));
-            }
         }
-        Ok(converted)
+        let encoded = EncodedHeaders::from(encoded);
+        if Arc::strong_count(headers) > 1 {
+            // other records share them
+            self.last_headers = Some((headers.clone(), encoded.clone()));
+        }
+        Ok(encoded)
     }
 }
 
@@ -160,7 +160,7 @@ fn note_topic(topics: &mut Vec<Arc<str>>, topic: &Arc<str>) {
     }
 }
 
-/// What an encode thread needs beside its encoder.
+/// What the stage needs beside its encoders.
 #[derive(Clone)]
 pub(super) struct Rules {
     pub tolerance: Tolerance,
@@ -249,32 +249,71 @@ impl Cancel {
 
 /// Both ends of the encode stage.
 pub(super) struct EncodeStage {
-    /// to the threads, in turn
+    /// where batches go, in turn
     pub inputs: Vec<mpsc::Sender<RawBatch>>,
-    /// from the threads, in the same turn
-    pub outputs: Vec<mpsc::Receiver<EncodedBatch>>,
+    /// where they come out
+    pub encoded: Encoded,
 }
 
-/// Starts the threads. They end when their inputs are closed, or when nobody takes their output any more.
-pub(super) fn start(encoders: Vec<Encoder>, rules: &Rules) -> Result<EncodeStage> {
-    let mut stage = EncodeStage { inputs: Vec::new(), outputs: Vec::new() };
-    for mut encoder in encoders {
-        let (input, mut raw) = mpsc::channel::<RawBatch>(1);
-        let (encoded, output) = mpsc::channel(1);
-        let rules = rules.clone();
-        let work = move || {
-            while let Some(batch) = raw.blocking_recv() {
-                let batch = encoder.encode(batch, &rules);
-                let failed = batch.failed.is_some();
-                if encoded.blocking_send(batch).is_err() || failed {
-                    break;
-                }
+/// Batches in the order in which they were polled.
+pub(super) enum Encoded {
+    /// encoded by whoever takes them: nothing crosses threads
+    Here { raw: mpsc::Receiver<RawBatch>, encoder: Box<Encoder>, rules: Rules },
+    /// taken from the threads in the turn in which they were given
+    Threads { outputs: Vec<mpsc::Receiver<EncodedBatch>>, turn: usize },
+}
+
+impl Encoded {
+    /// The next batch; none once there are no more. Dropping the future loses none.
+    pub async fn next(&mut self) -> Option<EncodedBatch> {
+        match self {
+            Self::Here { raw, encoder, rules } => raw.recv().await.map(|batch| encoder.encode(batch, rules)),
+            Self::Threads { outputs, turn } => {
+                let batch = outputs[*turn].recv().await?;
+                *turn = (*turn + 1) % outputs.len();
+                Some(batch)
             }
-        };
-        let thread = std::thread::Builder::new().name("encode".to_owned()).spawn(work);
-        thread.map_err(|error| Error::transient("cannot start an encode thread").caused_by(error))?;
-        stage.inputs.push(input);
-        stage.outputs.push(output);
+        }
     }
-    Ok(stage)
+}
+
+/// Starts the stage: as many threads as there are encoders. A single encoder whose transforms never wait to try again
+/// needs none: encoding where the records were made is cheaper than handing them over.
+pub(super) fn start(mut encoders: Vec<Encoder>, rules: &Rules) -> Result<EncodeStage> {
+    let alone = encoders.len() == 1 && rules.tolerance.retry_for == Some(Duration::ZERO);
+    if let Some(encoder) = encoders.pop_if(|_| alone) {
+        let (input, raw) = mpsc::channel(1);
+        let encoded = Encoded::Here { raw, encoder: Box::new(encoder), rules: rules.clone() };
+        return Ok(EncodeStage { inputs: vec![input], encoded });
+    }
+    let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+    for encoder in encoders {
+        let (input, raw) = mpsc::channel(1);
+        let (encoded, output) = mpsc::channel(1);
+        start_thread(encoder, raw, encoded, rules.clone())?;
+        inputs.push(input);
+        outputs.push(output);
+    }
+    Ok(EncodeStage { inputs, encoded: Encoded::Threads { outputs, turn: 0 } })
+}
+
+/// The thread ends when its input is closed, or when nobody takes its output any more.
+fn start_thread(
+    mut encoder: Encoder,
+    mut raw: mpsc::Receiver<RawBatch>,
+    encoded: mpsc::Sender<EncodedBatch>,
+    rules: Rules,
+) -> Result<()> {
+    let work = move || {
+        while let Some(batch) = raw.blocking_recv() {
+            let batch = encoder.encode(batch, &rules);
+            let failed = batch.failed.is_some();
+            if encoded.blocking_send(batch).is_err() || failed {
+                break;
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("encode".to_owned()).spawn(work);
+    thread.map_err(|error| Error::transient("cannot start an encode thread").caused_by(error))?;
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! One task: poll → transforms → converters → sink → acknowledgements → offsets → the source is told.
 //!
 //! Three stages run at the same time, joined by bounded channels: `driver` polls the source and keeps its offsets,
-//! `encode` turns records into bytes on threads of its own, `produce` hands them to the sink and collects the acks.
+//! `encode` turns records into bytes, `produce` hands them to the sink and collects the acks.
 //! What starts and stops tasks, and where their parts come from, belongs to the herder.
 
 mod chain;

@@ -8,7 +8,7 @@ use rowtide_api::{Ack, Error, Result, Sink};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::TaskMetrics;
-use super::encode::{EncodedBatch, Rules};
+use super::encode::{Encoded, EncodedBatch, Rules};
 use crate::acks::{AckTracker, Durable};
 
 /// How far a task is durable.
@@ -22,7 +22,7 @@ pub(super) struct Progress {
 
 pub(super) struct Produce {
     pub sink: Box<dyn Sink>,
-    pub outputs: Vec<mpsc::Receiver<EncodedBatch>>,
+    pub encoded: Encoded,
     pub progress: watch::Sender<Progress>,
     /// asks to send out what is buffered
     pub flushes: mpsc::Receiver<()>,
@@ -34,7 +34,7 @@ pub(super) struct Produce {
 }
 
 impl Produce {
-    /// Runs until the encode threads are done and all that they made is acknowledged, or until the first error.
+    /// Runs until the encode stage is done and all that they made is acknowledged, or until the first error.
     pub async fn run(mut self) -> Result<()> {
         let mut tracker = AckTracker::default();
         let mut acks: Vec<Ack> = Vec::new();
@@ -57,10 +57,8 @@ impl Produce {
 
     /// Ends with the error of a record that may not be skipped, if that is what ended the input.
     async fn take_batches(&mut self, tracker: &mut AckTracker, acks: &mut Vec<Ack>) -> Result<Option<Error>> {
-        let mut turn = 0;
         let mut flushes_open = true;
         loop {
-            let threads = self.outputs.len();
             tokio::select! {
                 biased;
                 taken = self.sink.acks(acks) => {
@@ -71,9 +69,8 @@ impl Produce {
                     Some(()) => self.sink.flush().await?,
                     None => flushes_open = false,
                 },
-                batch = self.outputs[turn].recv() => {
+                batch = self.encoded.next() => {
                     let Some(batch) = batch else { return Ok(None) };
-                    turn = (turn + 1) % threads;
                     if let Some(failed) = self.write(tracker, batch).await? {
                         return Ok(Some(failed));
                     }

@@ -132,7 +132,7 @@ impl TestTask {
             partition: None,
             key: Datum::new(schema, Value::Int64(n % 11)),
             value: Datum::new(text.clone(), Value::string(format!("{n}{padding}"))),
-            headers: vec![Header { name: "run".into(), datum: Datum::new(text, Value::string("one")) }],
+            headers: Arc::new([Header { name: "run".into(), datum: Datum::new(text, Value::string("one")) }]),
             timestamp: None,
             position: self.position(n)?,
         })
