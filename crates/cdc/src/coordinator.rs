@@ -156,7 +156,8 @@ fn tell_of_blocking(beside: &Beside, offset: Option<&OffsetMap>) {
     }
     if beside.blocking.is_empty() && offset.is_some_and(|offset| offset.string("snapshot") == Some("BLOCKING")) {
         warn!(
-            "A Java worker left the stored offset amid a blocking snapshot, or after one that it did not end: it keeps no record of what was              asked for. Send the signal again if rows are missing"
+            "A Java worker left the stored offset amid a blocking snapshot, or after one that it did not end: it keeps no record of what was \
+             asked for. Send the signal again if rows are missing"
         );
     }
 }
