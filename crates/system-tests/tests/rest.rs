@@ -399,6 +399,8 @@ fn loggers(pair: &mut Pair) {
         let name = name.replace("conformance", "conformance-{side}");
         pair.both("PUT", &format!("/admin/loggers/{name}"), Some(body));
     }
+    // a level for the cluster comes back to the worker by its topic
+    pair.wait_until("/admin/loggers/rest.conformance-{side}", |logger| logger["level"] == "WARN");
     pair.raw("GET", "/admin/loggers/rest.conformance-{side}", None, undated);
 }
 
