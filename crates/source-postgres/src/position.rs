@@ -130,9 +130,12 @@ impl Position {
         let ours = number("rowtide_lsn") == Some(lsn);
         let own = |key: &str| if ours { number(key) } else { None };
         let mark = own("rowtide_tx").zip(own("rowtide_event")).map(|(transaction, event)| Mark { transaction, event });
+        let idle = own("rowtide_idle");
+        let processed = number("lsn_proc");
+        let moved = idle.is_some() && processed == idle.map(idle_for_java);
         Some(Self {
             lsn,
-            processed: number("lsn_proc"),
+            processed: if moved { Some(lsn) } else { processed },
             commit: number("lsn_commit").or(number("lsn_proc")),
             xid: offset.int("txId"),
             micros: offset.int("ts_usec"),
@@ -140,7 +143,7 @@ impl Position {
             message: offset.string("messageType").and_then(MessageType::parse),
             snapshot: (snapshot && !completed && !last).then_some(Snapshot::INITIAL),
             mark,
-            idle: own("rowtide_idle"),
+            idle,
             system: own("rowtide_system"),
             java: None,
         })
@@ -178,7 +181,10 @@ impl ToOffset for Position {
         let java = self.java.unwrap_or_else(|| self.here());
         // before the first streamed event Debezium stores neither, and neither do we: `source.sequence` shows it
         let streamed = self.message.is_some();
-        if let Some(processed) = java.processed.filter(|_| streamed) {
+        // between transactions what the slot was told may lie past the last event: Debezium refuses a slot that begins
+        // after `lsn_proc` (`PostgresConnection.validateLogPosition`)
+        let idle = self.idle.filter(|_| java.message == Some(MessageType::Commit)).map(idle_for_java);
+        if let Some(processed) = java.processed.max(idle).filter(|_| streamed) {
             map.set("lsn_proc", processed as i64);
         }
         if let Some(kind) = java.message {
@@ -227,6 +233,12 @@ impl Position {
     }
 }
 
+/// Log without events as Debezium is to take it for processed. Its last byte and not its end, where the next event may
+/// begin: Debezium skips the event whose LSN it finds stored.
+fn idle_for_java(idle: u64) -> u64 {
+    idle.saturating_sub(1)
+}
+
 /// PostgreSQL's way to write an LSN: two hexadecimal halves.
 pub fn lsn_text(lsn: u64) -> String {
     format!("{:X}/{:X}", lsn >> 32, lsn & 0xFFFF_FFFF)
@@ -265,6 +277,16 @@ mod tests {
         for position in [streamed(), idle, snapshot] {
             assert_eq!(Position::read(&position.to_offset()), Some(position));
         }
+    }
+
+    #[test]
+    fn between_transactions_java_is_told_of_log_without_events_and_amid_one_it_is_not() {
+        let mut position = Position { message: Some(MessageType::Commit), idle: Some(900), ..streamed() };
+        assert_eq!(position.to_offset().int("lsn_proc"), Some(899));
+        assert_eq!(position.to_offset().int("lsn_commit"), Some(100));
+        position.advance(130, Mark { transaction: 1000, event: 1 }, MessageType::Insert);
+        position.advance(140, Mark { transaction: 1000, event: 2 }, MessageType::Insert);
+        assert_eq!(position.to_offset().int("lsn_proc"), Some(130));
     }
 
     #[test]

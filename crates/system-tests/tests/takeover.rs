@@ -208,6 +208,30 @@ fn an_offset_of_rowtide_amid_rows_that_share_an_lsn_is_exact_for_rowtide_and_kno
 }
 
 #[test]
+fn java_goes_on_where_rowtide_let_the_log_advance_beside_an_idle_table() {
+    let pair = Pair::new("takeover_idle", COPIED, &[("table.include.list", "public.copied")]);
+    let (database, name) = (&pair.database, pair.database.name.clone());
+    database.sql("CREATE TABLE other (note text)");
+    pair.rowtide.rest.resume(&name);
+    database.wait_streaming();
+    copy(database, 1, 10);
+    wait_until("Rowtide has sent the rows", LONG, || (pair.read("copied").len() == 11).then_some(()));
+    let last = database.sql("SELECT pg_current_wal_lsn()");
+    wait_until("the slot needs nothing of the table's log any more", LONG, || {
+        database.sql("INSERT INTO other SELECT repeat('x', 1000) FROM generate_series(1, 1000)");
+        database.sql("CHECKPOINT");
+        (database.slot(&format!("restart_lsn > '{last}'::pg_lsn")) == "t").then_some(())
+    });
+    pair.to_java();
+    database.sql("INSERT INTO copied VALUES (2000, 'after')");
+    wait_until("what follows arrives", LONG, || counts(&pair.read("copied")).contains_key(&2000).then_some(()));
+    let counts = counts(&pair.read("copied"));
+    let expected: Vec<i64> = (0..=10).chain([2000]).collect();
+    assert_eq!(counts.keys().copied().collect::<Vec<_>>(), expected);
+    assert!(counts.values().all(|count| *count == 1), "nothing comes twice: {counts:?}");
+}
+
+#[test]
 fn an_offset_that_a_crash_of_rowtide_left_amid_rows_that_share_an_lsn_loses_none_with_java() {
     let database = Database::new("takeover_crash");
     let _topics = Cleanup(database.name.clone());
