@@ -93,6 +93,11 @@ pub struct TableProgress {
 }
 
 impl TableProgress {
+    /// Whether its reading has begun and has not ended.
+    pub fn is_being_read(&self) -> bool {
+        self.started.is_some() && !self.finished
+    }
+
     /// The share of it that is read, from 0 to 1, as far as it is known.
     pub fn share(&self) -> Option<f64> {
         if self.finished {

@@ -81,8 +81,7 @@ fn line(name: &str, snapshot: &SnapshotProgress, now: Instant, clock: SystemTime
         let share = table.share().map(|share| format!(" {:.0} %", share * 100.0)).unwrap_or_default();
         format!("{}{share}{}", table.table, left(table.left(now)))
     };
-    let read: Vec<String> =
-        snapshot.tables.iter().filter(|table| table.started.is_some() && !table.finished).map(of_table).collect();
+    let read: Vec<String> = snapshot.tables.iter().filter(|table| table.is_being_read()).map(of_table).collect();
     let read = if read.is_empty() { String::new() } else { format!(" ({})", read.join("; ")) };
     let (done, tables, rows) = (snapshot.tables_finished(), snapshot.tables.len(), snapshot.rows());
     Some(format!("{name}: {done} of {tables} tables, {rows} rows{}{read}", left(snapshot.left(clock))))

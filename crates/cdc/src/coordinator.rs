@@ -175,7 +175,8 @@ fn signals_from(beside: &Beside, has_offset: bool, settings: &Settings) -> Start
         None if has_offset => {
             if settings.channels.reads_topic() {
                 warn!(
-                    "The stored offset does not say how far the signal topic was read: it is read from its end. Send signals again that were                      sent while no worker ran"
+                    "The stored offset does not say how far the signal topic was read: it is read from its end. Send signals again that were \
+                     sent while no worker ran"
                 );
             }
             StartOffset::Latest

@@ -96,11 +96,6 @@ pub struct ProgressBook {
 }
 
 impl ProgressBook {
-    /// The incremental snapshot is as far as this.
-    pub fn show_incremental(&self, progress: Option<IncrementalProgress>) {
-        self.shared.with(|shared| shared.incremental = progress);
-    }
-
     /// Of a start that has read nothing yet.
     pub fn new(shared: SharedProgress) -> Self {
         shared.with(|progress| *progress = SnapshotProgress::default());
@@ -126,7 +121,7 @@ impl ProgressBook {
     /// Whether the reading of a table has begun and has not ended.
     pub fn is_reading(&self, id: &TableId) -> bool {
         let Some(place) = self.places.get(id) else { return false };
-        self.shared.with(|progress| progress.tables.get(*place).is_some_and(is_being_read))
+        self.shared.with(|progress| progress.tables.get(*place).is_some_and(|table| table.is_being_read()))
     }
 
     /// Counts rows of a table that were read.
@@ -138,7 +133,7 @@ impl ProgressBook {
             let line = |table: &TableProgress| {
                 info!("\t Exported {} records for table '{}'{}", table.rows, table.table, outlook(table, now));
             };
-            self.shared.with(|progress| progress.tables.iter().filter(|table| is_being_read(table)).for_each(line));
+            self.shared.with(|progress| progress.tables.iter().filter(|table| table.is_being_read()).for_each(line));
         }
     }
 
@@ -174,6 +169,11 @@ impl ProgressBook {
         }
     }
 
+    /// The incremental snapshot is as far as this.
+    pub fn show_incremental(&self, progress: Option<IncrementalProgress>) {
+        self.shared.with(|shared| shared.incremental = progress);
+    }
+
     fn start(&mut self, kind: SnapshotKind, tables: &[TableId]) {
         self.told = Some(Instant::now());
         self.places = tables.iter().enumerate().map(|(place, id)| (id.clone(), place)).collect();
@@ -207,10 +207,6 @@ impl ProgressBook {
         let Some(place) = self.places.get(id) else { return };
         self.shared.with(|progress| progress.tables.get_mut(*place).map(change));
     }
-}
-
-fn is_being_read(table: &TableProgress) -> bool {
-    table.started.is_some() && !table.finished
 }
 
 /// ` of about 1000 (12 %, 34 s left)`, as far as it is known.

@@ -1,4 +1,4 @@
-//! A fixed amount of work for `bench/instructions.sh`, which counts its instructions: a real task (source, converters, Kafka
+//! A fixed amount of work for `bench/instructions.py`, which counts its instructions: a real task (source, converters, Kafka
 //! sink) is fed the recorded messages of `bench/recorded`, transaction by transaction.
 //! `cargo run --release -p rowtide-system-tests --example hot_path -- rows|wide EVENTS [WITH_SCHEMAS]`
 //!

@@ -20,7 +20,7 @@ pub fn offset(file: &Path, connector: &str) -> Option<OffsetMap> {
 /// The ledger of its snapshot in the same file; none if nothing of a snapshot is done, or all of it.
 pub fn ledger(file: &Path, connector: &str) -> Option<Ledger> {
     let offsets = load(file, connector);
-    let (_, ledger) = offsets.iter().find(|(partition, offset)| Ledger::is_partition(partition) && !offset.0.is_empty())?;
+    let (_, ledger) = offsets.iter().find(|(partition, _)| Ledger::is_partition(partition))?;
     Some(Ledger::read(ledger).expect("a ledger"))
 }
 

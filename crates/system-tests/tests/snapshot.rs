@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rowtide_api::OffsetMap;
 use rowtide_api::failpoint::{Failpoint, Phase};
 use rowtide_cdc::ledger::{Ledger, Split};
-use rowtide_runtime::offsets::{FileOffsetStore, OffsetStore};
 use rowtide_system_tests::scene::{LONG, Scene, note};
+use rowtide_system_tests::stored;
 use rowtide_system_tests::topics::{self, Record};
 use rowtide_testkit::postgres::Database;
 use rowtide_testkit::rowtide::Home;
@@ -133,11 +132,7 @@ fn dies(scene: &mut Scene, point: Failpoint, count: u32) {
 
 /// The stored ledger, if there is one.
 fn ledger(scene: &Scene) -> Option<Ledger> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let store = FileOffsetStore::open(scene.home.path().join("offsets")).expect("the offsets file");
-    let all: Vec<(OffsetMap, OffsetMap)> = runtime.block_on(store.load(&scene.database.name)).expect("offsets");
-    let (_, offset) = all.into_iter().find(|(partition, _)| partition.string("rowtide") == Some("snapshot"))?;
-    Some(Ledger::read(&offset).expect("a ledger"))
+    stored::ledger(&scene.offsets_file(), &scene.database.name)
 }
 
 /// Under a load of inserts, updates, deletes and keys that come again, killed at every step that a snapshot has.

@@ -37,14 +37,14 @@ impl View {
     /// Opens `snapshot.max.threads` sessions. `held` are tables that must not be rewritten from now on.
     pub async fn open(config: &PostgresConfig, exported: Option<&Exported>, held: &[TableId]) -> Result<Self> {
         let mut first = session::open(config, session::GENERAL).await?;
-        let mut watch = locks::watch(config, std::slice::from_ref(&first));
+        let watch = locks::watch(config, std::slice::from_ref(&first));
         let xid = transaction_id(&mut first).await?;
         begin(&mut first, exported.map(|exported| &*exported.name), config.isolation).await?;
         for id in held {
             execute(&mut first, &locks::lock_statement(id)).await?;
         }
         let at = Position { xid, ..read_position(&mut first, exported).await? };
-        let mut view = Self { sessions: vec![first], at, watch: JoinSet::new() };
+        let mut view = Self { sessions: vec![first], at, watch };
         if config.snapshot.threads > 1 {
             let name = match exported {
                 Some(exported) => exported.name.clone(),
@@ -55,9 +55,8 @@ impl View {
                 begin(&mut session, Some(&name), config.isolation).await?;
                 view.sessions.push(session);
             }
-            watch = locks::watch(config, &view.sessions);
+            view.watch = locks::watch(config, &view.sessions);
         }
-        view.watch = watch;
         Ok(view)
     }
 
