@@ -3,6 +3,7 @@ import re
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -31,21 +32,28 @@ def finished(worker, name, topics, records, events, begin, limit=3600):
             "record_bytes": size, "cpu_per_million": cpu / events * 1e6, "peak_mb": lab.memory(worker.pid, "VmHWM")}
 
 
+@contextmanager
+def running(worker, name, topics):
+    """The worker, started -> seconds until its REST answered. Afterwards connector, process, slot and topics are gone."""
+    to_rest = worker.start()
+    try:
+        yield to_rest
+        worker.delete(name)
+    finally:
+        worker.stop()
+    drop_slot(name)
+    topics.delete()
+
+
 def drain(worker, load, schemas=False, router=False, topic_settings=None):
     """The worker, started for it, drains a backlog that waits in a slot of its own."""
     name, lsn = load.take()
     kept = 2 if topic_settings else load.records * load.record_bytes(schemas) / 1e9
     lab.need_room(kept)
     topics = lab.Topics(load.topics(name, router), **(topic_settings or {}))
-    worker.start()
-    try:
+    with running(worker, name, topics):
         worker.create(name, connector(name, load.include, schemas, router), offset=lsn)
         figures = finished(worker, name, topics, load.records, load.events, lambda: worker.resume(name))
-        worker.delete(name)
-    finally:
-        worker.stop()
-    drop_slot(name)
-    topics.delete()
     return figures
 
 
@@ -55,15 +63,9 @@ def snapshot(worker, rows, threads):
     lab.need_room(rows * 1000 / 1e9)
     lab.psql("drop publication if exists bench; create publication bench for table bench_snapshot")
     topics = lab.Topics([f"{name}.public.bench_snapshot"])
-    worker.start()
-    try:
+    with running(worker, name, topics):
         config = connector(name, "public.bench_snapshot", **{"snapshot.mode": "initial", "snapshot.max.threads": str(threads)})
         figures = finished(worker, name, topics, rows, rows, lambda: worker.create(name, config))
-        worker.delete(name)
-    finally:
-        worker.stop()
-    drop_slot(name)
-    topics.delete()
     return figures | {"threads": threads}
 
 
@@ -73,8 +75,7 @@ def start_and_idle(worker, seconds):
 insert into bench_small select g, 'note' from generate_series(1, 10) g; create publication bench for table bench_small""")
     name = f"bench_start_{worker.label}_{int(time.time())}"
     topics = lab.Topics([f"{name}.public.bench_small"])
-    to_rest = worker.start()
-    try:
+    with running(worker, name, topics) as to_rest:
         begun = time.monotonic()
         worker.create(name, connector(name, "public.bench_small", tuned=False, **{"snapshot.mode": "initial"}))
         lab.wait(lambda: topics.records() > 0, "the first record", every=0.005)
@@ -86,11 +87,6 @@ insert into bench_small select g, 'note' from generate_series(1, 10) g; create p
         idle = (lab.cpu_seconds(worker.pid) - cpu) / seconds
         figures = {"worker": worker.label, "to_rest_ms": to_rest * 1000, "to_first_record_ms": first * 1000, "idle_cpu_percent": idle * 100,
                    "idle_rss_mb": lab.memory(worker.pid, "VmRSS")}
-        worker.delete(name)
-    finally:
-        worker.stop()
-    drop_slot(name)
-    topics.delete()
     return figures
 
 
@@ -125,8 +121,7 @@ create publication bench for table bench_latency""")
     script.write_text(f"insert into bench_latency (written, note) select case g when 1 then (extract(epoch from clock_timestamp()) * 1e6)::bigint else 0 end, "
                       f"repeat('n', 120) from generate_series(1, {rows}) g;\n")
     topics = lab.Topics([f"{name}.public.bench_latency"])
-    worker.start()
-    try:
+    with running(worker, name, topics):
         worker.create(name, connector(name, "public.bench_latency", tuned=tuned))
         lab.wait(lambda: lab.psql(f"select active from pg_replication_slots where slot_name = '{name}'") == "t", "the slot is read")
         listener = Listener(topics.names[0])
@@ -139,11 +134,6 @@ create publication bench for table bench_latency""")
         time.sleep(3)
         listener.over = True
         listener.join()
-        worker.delete(name)
-    finally:
-        worker.stop()
-    drop_slot(name)
-    topics.delete()
     ages = sorted(age for at, age in listener.ages if at > begun + warm * 1_000_000)
     at = lambda share: ages[min(int(len(ages) * share), len(ages) - 1)]
     return {"worker": worker.label, "rate": rate, "achieved": achieved, "tuned": tuned, "samples": len(ages), "p50": at(0.5), "p99": at(0.99), "p999": at(0.999)}
