@@ -1,7 +1,9 @@
 //! Suites against real servers, one file each under `tests/`. Here stands what they share: reading topics, a load with
-//! an audit trail, what a topic must hold after it, and the scene of a fault.
+//! an audit trail, what a topic must hold after it, the scene of a fault,
+//! and a gate that holds a snapshot up.
 
 pub mod audit;
+pub mod gate;
 pub mod scene;
 pub mod stored;
 pub mod topics;

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rowtide_api::failpoint::{Failpoint, Phase};
+use rowtide_system_tests::gate::{self, Gate};
 use rowtide_system_tests::stored;
 use rowtide_system_tests::topics::{self, Cleanup, Record};
 use rowtide_testkit::postgres::{Database, psql};
@@ -405,6 +406,23 @@ fn a_table_that_is_rewritten_while_a_chunk_of_it_waits_does_not_look_empty() {
     setup.wait_notified("a", "COMPLETED");
     let notified = setup.notified("a");
     assert!(notified.contains(&"TABLE_SCAN_COMPLETED public.one SUCCEEDED".to_owned()), "{notified:?}");
+    // no event tells of what was rewritten
+    setup.assert_replays("one", &["id"]);
+}
+
+#[test]
+fn a_table_that_is_rewritten_before_a_blocking_snapshot_has_locked_it_is_read_in_a_newer_one() {
+    let setup = Setup::new("blocking_late", &[("retriable.restart.connector.wait.ms", "300")]);
+    let rowtide = setup.start();
+    let gate = Gate::shut(&setup.database);
+    // 'loose' comes first, and waits there
+    let data = json!({ "data-collections": ["public.loose", "public.one"], "type": "blocking",
+        "additional-conditions": [{ "data-collection": "public.loose",
+            "filter": format!("SELECT * FROM loose WHERE {}", gate::OPEN) }] });
+    setup.database.sql(&format!("INSERT INTO signals VALUES ('block', 'execute-snapshot', '{data}')"));
+    gate.open_after("ALTER TABLE one ALTER n TYPE bigint USING n + 1000000");
+    rowtide.wait_log("Snapshot completed");
+    setup.wait_for_the_end();
     // no event tells of what was rewritten
     setup.assert_replays("one", &["id"]);
 }

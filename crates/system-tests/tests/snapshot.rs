@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rowtide_api::failpoint::{Failpoint, Phase};
 use rowtide_cdc::ledger::{Ledger, Split};
+use rowtide_system_tests::gate::{self, Gate};
 use rowtide_system_tests::scene::{LONG, Scene, note};
 use rowtide_system_tests::stored;
 use rowtide_system_tests::topics::{self, Record};
@@ -239,6 +240,46 @@ fn a_table_that_is_rewritten_between_two_rounds_is_read_anew() {
     let rowtide = scene.stream();
     rowtide.wait_log("it is read from its beginning");
     scene.arrives(rowtide, load);
+}
+
+/// A snapshot that stands at the table `gate` while `orders` is changed by `ddl`: after its view of the tables was lent, before
+/// it has locked the table. No event tells of what a rewriting `ALTER TABLE` writes, and an older view does not see it.
+fn a_table_changes_before_it_is_locked(name: &str, before: &str, ddl: &str) {
+    let scene = scene(name, "1")
+        .option("table.include.list", "public.gate,public.orders")
+        .option("publish.via.partition.root", "true")
+        .option("snapshot.select.statement.overrides", "public.gate")
+        .option("snapshot.select.statement.overrides.public.gate", &format!("SELECT id FROM gate WHERE {}", gate::OPEN));
+    scene.database.sql(&format!("CREATE TABLE gate (id int PRIMARY KEY); INSERT INTO gate VALUES (1); {before}"));
+    let gate = Gate::shut(&scene.database);
+    let rowtide = scene.start();
+    gate.open_after(ddl);
+    scene.wait_snapshot();
+    scene.wait_end();
+    rowtide.stop();
+    let read: BTreeSet<i64> = scene.records().iter().filter_map(|record| record.key["id"].as_i64()).collect();
+    let there = scene.database.sql("SELECT id FROM orders");
+    let lost = there.lines().filter(|id| !read.contains(&id.parse().expect("an id"))).count();
+    assert_eq!(lost, 0, "rows of {} were lost after {ddl}", there.lines().count());
+}
+
+/// Writes every row anew.
+const REWRITING: &str = "ALTER TABLE orders ADD COLUMN extra uuid DEFAULT gen_random_uuid()";
+
+#[test]
+fn a_table_that_is_rewritten_before_a_snapshot_has_locked_it_is_read_in_a_newer_one() {
+    a_table_changes_before_it_is_locked("snap_late_lock", "", REWRITING);
+}
+
+#[test]
+fn partitions_that_are_rewritten_before_a_snapshot_has_locked_them_are_read_in_a_newer_one() {
+    a_table_changes_before_it_is_locked("snap_late_parts", PARTED, REWRITING);
+}
+
+#[test]
+fn a_table_that_loses_a_column_before_a_snapshot_has_locked_it_is_read_in_a_newer_one() {
+    let odd = "ALTER TABLE orders ADD COLUMN odd int";
+    a_table_changes_before_it_is_locked("snap_late_column", odd, "ALTER TABLE orders DROP COLUMN odd");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! `stream::rounds` amid the log, and what signals ask for by `incremental::blocking`.
 
 mod emission;
+mod late;
 pub mod locks;
 mod plan;
 mod round;

@@ -26,8 +26,8 @@ use crate::values::ColumnDecoder;
 /// row that moves within the file is in the stream. Not the view `pg_publication_tables`: it looks at the columns of every table.
 const FACTS: &str = "SELECT n.nspname, c.relname, c.relkind = 'r' AND c.relpersistence = 'p' AND am.amname = 'heap', \
      coalesce(pg_relation_filenode(c.oid), 0), pg_relation_size(c.oid) / current_setting('block_size')::int8, \
-     current_setting('block_size'), c.reltuples, c.relpages, coalesce(p.streamed, false) \
-     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     current_setting('block_size'), c.reltuples, c.relpages, coalesce(p.streamed, false), \
+     c.relkind = 'r' AND NOT c.relhassubclass FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
      LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam \
      LEFT JOIN (SELECT t.relid, p.pubupdate AND to_jsonb(r) ->> 'prqual' IS NULL AS streamed \
        FROM pg_catalog.pg_publication p CROSS JOIN LATERAL pg_catalog.pg_get_publication_tables(p.pubname) t \
@@ -64,6 +64,8 @@ struct Facts {
     pages: u64,
     /// whether the stream tells of every row that changes its place
     streamed: bool,
+    /// neither partitions nor children have rows of it
+    one_file: bool,
 }
 
 impl Facts {
@@ -92,6 +94,8 @@ pub struct TablePlan {
     pub done: BTreeSet<usize>,
     /// estimated rows of the whole table
     pub rows: Option<u64>,
+    /// whether all its rows are in one file
+    pub one_file: bool,
     select: String,
     fields: Vec<(usize, ColumnDecoder)>,
 }
@@ -170,8 +174,8 @@ async fn plan_table(
             (split, BTreeSet::new())
         }
     };
-    let (names, rows) = (TableNames::from(&schema.id), facts.estimated_rows());
-    Ok(TablePlan { schema, names, split, identity, done, rows, select, fields })
+    let (names, rows, one_file) = (TableNames::from(&schema.id), facts.estimated_rows(), facts.one_file);
+    Ok(TablePlan { schema, names, split, identity, done, rows, one_file, select, fields })
 }
 
 async fn split_table(session: &mut Connection, database: &Postgres, schema: &TableSchema, facts: &Facts) -> Result<Split> {
@@ -212,6 +216,7 @@ async fn read_facts(session: &mut Connection, publication: &str, ids: &[TableId]
                 rows: row.text(6).parse().ok().filter(|rows| *rows > 0.0),
                 pages: number(7),
                 streamed: row.text(8) == "t",
+                one_file: row.text(9) == "t",
             };
             facts.insert(TableId::in_schema(row.text(0), row.text(1)), known);
         }

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::late;
 use super::plan::TablePlan;
 use crate::client::Connection;
 use crate::errors::explain;
@@ -127,12 +128,17 @@ async fn read(
     let sql = plan.copy(chunk);
     debug!("{sql}");
     let given_up = || Error::transient("the snapshot was given up");
-    let mut copy = session.copy_out(&sql).await.map_err(|error| explain(&doing, error))?;
-    let mut fields = Vec::new();
+    let mut copy = session.copy_out(&sql).await.map_err(|error| late::unreadable(&plan.schema.id, error))?;
+    let (mut fields, mut empty) = (Vec::new(), true);
     while let Some(lines) = copy.next_rows().await.map_err(|error| explain(&doing, error))? {
+        empty = false;
         let row = |line: bytes::Bytes| Ok((plan.row(&line, &mut fields)?, line.len()));
         let rows = lines.into_iter().map(row).collect::<Result<_>>()?;
         pieces.send(Ok(Piece { table, chunk, rows, end: false })).await.map_err(|_| given_up())?;
+    }
+    // a row tells that the file it came from was not rewritten
+    if empty || !plan.one_file {
+        late::check(session, &plan.schema.id).await?;
     }
     pieces.send(Ok(Piece { table, chunk, rows: Vec::new(), end: true })).await.map_err(|_| given_up())
 }
