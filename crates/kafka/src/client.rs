@@ -18,7 +18,7 @@ use tokio::time::Instant;
 const METADATA: i16 = 12;
 
 /// A topic as the cluster describes it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct TopicMetadata {
     /// The topic's name.
     pub name: String,
@@ -33,7 +33,7 @@ pub struct TopicMetadata {
 }
 
 /// What a metadata request brings.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ClusterMetadata {
     /// The cluster's id.
     pub cluster_id: Option<String>,

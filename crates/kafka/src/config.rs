@@ -74,6 +74,9 @@ pub struct ProducerSettings {
     pub batch_size: usize,
     /// `linger.ms`.
     pub linger: Duration,
+    /// `linger.ms` was not set: what finds no request under way to its broker is sent at once. Requests under way gather what
+    /// comes meanwhile, as Nagle's algorithm does, so that a busy producer's batches are as large as with the linger.
+    pub eager: bool,
     /// `compression.type`.
     pub compression: Compression,
     /// `max.request.size`.
@@ -292,6 +295,7 @@ fn producer(r: &mut Reader<'_>) -> Result<ProducerSettings, KafkaError> {
         acks,
         batch_size: r.number("batch.size", 16_384, 0, int)? as usize,
         linger: r.millis("linger.ms", 5)?,
+        eager: !r.map.contains_key("linger.ms"),
         compression: Compression::from_name(compression)
             .ok_or_else(|| bad("compression.type", format!("'{compression}' is none of none, gzip, snappy, lz4, zstd")))?,
         max_request_size: r.number("max.request.size", 1_048_576, 0, int)? as usize,

@@ -12,6 +12,7 @@ use crate::partitioner::partition_for_key;
 use crate::record_batch::{BatchBuilder, ProducerState, RecordParts};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// A batch that was taken out to be sent, and its partition.
@@ -101,9 +102,10 @@ impl Accumulator {
         }
     }
 
-    fn urgency(&self) -> Urgency {
+    /// For a broker with this many requests under way.
+    fn urgency(&self, in_flight: usize) -> Urgency {
         Urgency {
-            linger: self.settings.linger,
+            linger: if self.settings.eager && in_flight == 0 { Duration::ZERO } else { self.settings.linger },
             batch_size: self.batch_limit(),
             flush_through: self.flush_through,
             all: self.closing || self.waiting_for_memory > 0,
@@ -241,7 +243,7 @@ impl Accumulator {
         if let Some(until) = target.throttled_until.filter(|until| *until > now) {
             return Turn::Wait(Some(until));
         }
-        let urgency = self.urgency();
+        let urgency = self.urgency(target.in_flight);
         let mut next: Option<Instant> = None;
         for at in &target.active {
             match self.partitions[*at].readiness(node, now, &urgency) {
@@ -256,10 +258,10 @@ impl Accumulator {
     /// Takes what goes to `node` in one request: at most one batch a partition, at most `max.request.size` in all. When one
     /// partition is due, the others' batches go along.
     pub(super) fn drain(&mut self, node: i32, now: Instant) -> Vec<Outgoing> {
-        let urgency = self.urgency();
+        let (turns, in_flight) = self.targets.get(&node).map_or((0, 0), |t| (t.active.len(), t.in_flight));
+        let urgency = self.urgency(in_flight);
         let mut taken = Vec::new();
         let mut total = 0;
-        let turns = self.targets.get(&node).map_or(0, |t| t.active.len());
         for _ in 0..turns {
             let Some(at) = self.targets.get_mut(&node).and_then(|t| t.active.pop_front()) else { break };
             if matches!(self.partitions[at].readiness(node, now, &urgency), Readiness::Ready | Readiness::At(_)) {
@@ -375,5 +377,38 @@ impl Accumulator {
     /// Brokers that have or had something to do.
     pub(super) fn nodes(&self) -> Vec<i32> {
         self.targets.keys().copied().filter(|n| *n >= 0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::TopicMetadata;
+    use crate::config::ClientConfig;
+
+    /// With one record of a topic that broker 1 leads.
+    fn with_a_record(settings: &[(&str, &str)], now: Instant) -> Accumulator {
+        let all = settings.iter().chain(&[("bootstrap.servers", "127.0.0.1:9092"), ("enable.idempotence", "false")]);
+        let config =
+            ClientConfig::from_properties(&all.map(|(name, value)| ((*name).into(), (*value).into())).collect()).unwrap();
+        let mut accumulator = Accumulator::new(config.producer);
+        let topic = TopicMetadata { name: "changes".into(), leaders: vec![1], ..TopicMetadata::default() };
+        accumulator.apply(&ClusterMetadata { topics: vec![topic], ..ClusterMetadata::default() });
+        let topic = Arc::from("changes");
+        let record =
+            ProducerRecord { topic, partition: None, key: None, value: None, headers: Arc::default(), timestamp: None, token: 0 };
+        assert!(matches!(accumulator.append(&record, now, 0), Append::Done(Some(1))));
+        accumulator
+    }
+
+    #[test]
+    fn a_record_lingers_while_requests_are_under_way_or_when_linger_ms_says_so() {
+        let now = Instant::now();
+        let lingering = Turn::Wait(Some(now + Duration::from_millis(5)));
+        let mut accumulator = with_a_record(&[], now);
+        assert_eq!(accumulator.turn(1, now), Turn::Send, "nothing is under way");
+        accumulator.targets.get_mut(&1).unwrap().in_flight = 1;
+        assert_eq!(accumulator.turn(1, now), lingering);
+        assert_eq!(with_a_record(&[("linger.ms", "5")], now).turn(1, now), lingering);
     }
 }
