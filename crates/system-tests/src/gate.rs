@@ -26,9 +26,13 @@ impl<'a> Gate<'a> {
         gate
     }
 
-    /// Waits until a reader stands before it, changes tables, and opens it.
-    pub fn open_after(mut self, sql: &str) {
+    /// Waits until a reader stands before it.
+    pub fn wait_reader(&self) {
         self.wait(false);
+    }
+
+    /// Changes tables, and opens it.
+    pub fn open_after(mut self, sql: &str) {
         self.session.send(&format!("{sql}; COMMIT;"));
         let over = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%COMMIT;' AND state = 'idle'";
         wait_until("the gate is open", LONG, || (self.database.sql(over) == "1").then_some(()));

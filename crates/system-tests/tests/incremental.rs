@@ -420,6 +420,7 @@ fn a_table_that_is_rewritten_before_a_blocking_snapshot_has_locked_it_is_read_in
         "additional-conditions": [{ "data-collection": "public.loose",
             "filter": format!("SELECT * FROM loose WHERE {}", gate::OPEN) }] });
     setup.database.sql(&format!("INSERT INTO signals VALUES ('block', 'execute-snapshot', '{data}')"));
+    gate.wait_reader();
     gate.open_after("ALTER TABLE one ALTER n TYPE bigint USING n + 1000000");
     rowtide.wait_log("Snapshot completed");
     setup.wait_for_the_end();

@@ -253,6 +253,7 @@ fn a_table_changes_before_it_is_locked(name: &str, before: &str, ddl: &str) {
     scene.database.sql(&format!("CREATE TABLE gate (id int PRIMARY KEY); INSERT INTO gate VALUES (1); {before}"));
     let gate = Gate::shut(&scene.database);
     let rowtide = scene.start();
+    gate.wait_reader();
     gate.open_after(ddl);
     scene.wait_snapshot();
     scene.wait_end();

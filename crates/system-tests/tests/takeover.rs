@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rowtide_system_tests::audit::{self, Load, Mix};
+use rowtide_system_tests::gate::{self, Gate};
 use rowtide_system_tests::topics::{self, Cleanup, Record};
 use rowtide_testkit::postgres::Database;
 use rowtide_testkit::rest::Rest;
@@ -293,6 +294,42 @@ fn right_after_a_snapshot_each_side_goes_on_from_the_offset_of_the_other() {
         wait_until("what follows arrives", LONG, || (pair.read("copied").len() > 1).then_some(()));
         assert_eq!(counts(&pair.read("copied")), BTreeMap::from([(0, 1), (1, 1)]), "java first: {java_first}");
     }
+}
+
+#[test]
+fn a_java_worker_that_takes_over_amid_a_snapshot_takes_it_anew() {
+    let statement = format!("SELECT id FROM gate WHERE {}", gate::OPEN);
+    let options = [
+        ("table.include.list", "public.copied,public.gate"),
+        ("snapshot.select.statement.overrides", "public.gate"),
+        ("snapshot.select.statement.overrides.public.gate", &statement),
+    ];
+    let schema = format!("{COPIED}; CREATE TABLE gate (id int PRIMARY KEY); INSERT INTO gate VALUES (1)");
+    let pair = Pair::new("takeover_amid", &schema, &options);
+    let (database, name) = (&pair.database, &pair.database.name);
+    copy(database, 1, 1000);
+    let gate = Gate::shut(database);
+    pair.rowtide.rest.resume(name);
+    // the last row of a table waits until it is known whether it is the last of all
+    wait_until("a table is read", LONG, || (pair.read("copied").len() >= 1000).then_some(()));
+    let before = pair.read("copied").len();
+    pair.rowtide.rest.stop(name);
+    gate.open_after("INSERT INTO copied VALUES (2000, 'between')");
+    let offset = pair.to_java()["offsets"][0]["offset"].clone();
+    assert_eq!(offset["snapshot"], "INITIAL", "{offset}");
+    wait_until("the table behind the gate is read", LONG, || (pair.read("gate").len() == 1).then_some(()));
+    database.wait_streaming();
+    database.sql("INSERT INTO copied VALUES (2001, 'after')");
+    wait_until("what follows arrives", LONG, || counts(&pair.read("copied")).contains_key(&2001).then_some(()));
+    let again = counts(&pair.read("copied")[before..]);
+    let expected: Vec<i64> = (0..=1000).chain([2000, 2001]).collect();
+    assert_eq!(again.keys().copied().collect::<Vec<_>>(), expected, "each row of the table, then what follows");
+    // its own ledger is void for Rowtide, which goes on in the stream
+    pair.to_rowtide();
+    database.sql("INSERT INTO copied VALUES (2002, 'last')");
+    wait_until("what follows arrives", LONG, || counts(&pair.read("copied")).contains_key(&2002).then_some(()));
+    let counts = counts(&pair.read("copied"));
+    assert!(counts.values().all(|count| *count <= 2), "Rowtide reads nothing a third time: {counts:?}");
 }
 
 const CHUNKED: &str = "
