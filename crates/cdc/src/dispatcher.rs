@@ -103,7 +103,6 @@ impl Dispatcher {
             now: Duration::ZERO,
         };
         dispatcher.read_clock();
-        dispatcher.note_incremental();
         dispatcher.show_incremental();
         (dispatcher, polled)
     }

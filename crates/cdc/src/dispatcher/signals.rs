@@ -78,8 +78,9 @@ impl Dispatcher {
         self.emitter.set_beside(beside);
     }
 
-    /// Whoever looks how far snapshots are sees the incremental one as it is now.
-    pub fn show_incremental(&self) {
+    /// The same, and whoever looks how far snapshots are sees the incremental one as it is now.
+    pub fn show_incremental(&mut self) {
+        self.note_incremental();
         self.progress.show_incremental(self.aside.incremental.shown());
     }
 
@@ -155,7 +156,6 @@ impl Dispatcher {
             Action::OpenWindow => incremental.open_window(&signal.id),
             Action::CloseWindow => incremental.close_window(&signal.id),
         }
-        self.note_incremental();
         self.show_incremental();
     }
 

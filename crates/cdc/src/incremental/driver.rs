@@ -29,7 +29,6 @@ pub async fn drive(reader: &mut dyn ChunkReader, out: &mut Dispatcher) -> Result
             }
             Step::Read => read_chunk(reader, out).await?,
         }
-        out.note_incremental();
         out.show_incremental();
     }
     // what has changed is stored although no record may tell it

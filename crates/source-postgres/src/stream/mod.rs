@@ -418,7 +418,10 @@ impl<'a> StreamState<'a> {
             }
             Message::Relation(relation) => {
                 let captured = self.relation(&relation).await?;
-                captured.iter().for_each(|captured| out.incremental().described(&captured.schema));
+                if let Some(captured) = &captured {
+                    out.incremental().described(&captured.schema);
+                    self.forget_namesakes(relation.id, captured);
+                }
                 self.relations.insert(relation.id, captured);
                 Ok(())
             }
@@ -430,6 +433,14 @@ impl<'a> StreamState<'a> {
             }
             other => Err(Error::fatal(format!("unexpected pgoutput message {}", other.name()))
                 .remedy("remove options of the streaming protocol from 'slot.stream.params'")),
+        }
+    }
+
+    /// A table of this name that had another id was dropped or renamed. One that was renamed is described again before its next
+    /// event; without this, each that is dropped and made anew would take memory for good.
+    fn forget_namesakes(&mut self, id: u32, described: &Captured) {
+        if !self.relations.contains_key(&id) {
+            self.relations.retain(|_, known| known.as_ref().is_none_or(|known| known.schema.id != described.schema.id));
         }
     }
 
