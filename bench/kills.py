@@ -95,7 +95,7 @@ def main():
         run = Run(sys.argv[1], folder)
         lab.psql(SCHEMA.format(name=run.name, rows=ROWS))
         topics = lab.Topics([run.topic])
-        load = subprocess.Popen(["psql", "-qX", "-d", "postgres", "-c", LOAD.format(name=run.name, rows=ROWS)], env=lab.PG_ENV)
+        load = subprocess.Popen(["psql", "-qX", "-d", "postgres", "-c", LOAD.format(name=run.name, rows=ROWS)], env=lab.PG_ENV, stderr=subprocess.DEVNULL)
         for number in range(KILLS + 1):
             before = topics.records()
             run.start()
