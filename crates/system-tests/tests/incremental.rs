@@ -12,7 +12,7 @@ use rowtide_api::failpoint::{Failpoint, Phase};
 use rowtide_system_tests::gate::{self, Gate};
 use rowtide_system_tests::stored;
 use rowtide_system_tests::topics::{self, Cleanup, Record};
-use rowtide_testkit::postgres::{Database, psql};
+use rowtide_testkit::postgres::{Database, Server, psql, try_psql};
 use rowtide_testkit::random::{Random, torture};
 use rowtide_testkit::rowtide::{Home, Rowtide};
 use rowtide_testkit::wait_until;
@@ -559,4 +559,29 @@ fn in_a_storm_the_topics_end_with_the_tables_rows_where_transactions_are_streame
 #[test]
 fn in_a_storm_the_topics_end_with_the_tables_rows_although_nothing_is_written_to_the_database() {
     seeds().for_each(|seed| storm("storm_read_only", &[("read.only", "true")], seed));
+}
+
+#[test]
+fn a_hot_standby_is_read_as_a_primary_is() {
+    let mut primary = Server::new18("");
+    let standby = primary.standby();
+    let port = standby.port().to_string();
+    let options = [("database.port", port.as_str()), ("read.only", "true"), ("snapshot.mode", "initial")];
+    let setup = Setup::on(Database::on(&primary.url(), "standby"), &options);
+    let (database, name) = (&setup.database, &setup.database.name);
+    database.sql(&format!("CREATE PUBLICATION {name} FOR TABLE one, two, loose, signals"));
+    let there = format!("postgres://postgres:postgres@127.0.0.1:{port}/{name}");
+    wait_until("the standby has it", LONG, || try_psql(&there, "TABLE pg_publication").ok().filter(|rows| !rows.is_empty()));
+    let rowtide = setup.home.standalone("", &[setup.home.connector_file(name, &setup.config)]);
+    wait_until("the snapshot ends", LONG, || {
+        // a slot of a standby waits until the primary tells of its transactions
+        database.sql("SELECT pg_log_standby_snapshot()");
+        rowtide.log().contains("Snapshot completed").then_some(())
+    });
+    let storm = Storm::start(database, Load { writers: 2, pause: 0.01 }, 1);
+    setup.execute("all", &["public.one", "public.two"]);
+    setup.wait_notified("all", "COMPLETED");
+    storm.stop();
+    setup.wait_for_the_end();
+    setup.assert_all_replay();
 }

@@ -197,9 +197,38 @@ pub struct Server {
 impl Server {
     /// A new, empty server, with extra lines of `postgresql.conf`; the last one of a name wins.
     pub fn new(extra: &str) -> Self {
+        Self::made_by(need("ROWTIDE_TEST_PG_BIN"), extra)
+    }
+
+    /// The same of PostgreSQL 18 (`ROWTIDE_TEST_PG18_BIN`).
+    pub fn new18(extra: &str) -> Self {
+        Self::made_by(need("ROWTIDE_TEST_PG18_BIN"), extra)
+    }
+
+    /// A hot standby of it, which stands still while it is copied.
+    pub fn standby(&mut self) -> Self {
+        self.stop("INT");
+        let mut standby = Self::in_directory(self.bin.clone());
+        let copied = Command::new("cp").args(["-a", &self.data(), &standby.data()]).status().expect("cp");
+        assert!(copied.success(), "{copied}");
+        self.start();
+        let (own, primary) = (standby.port, self.port);
+        let primary = format!("host=127.0.0.1 port={primary} user=postgres password=postgres");
+        standby.configure(&format!("port = {own}\nprimary_conninfo = '{primary}'\nhot_standby_feedback = on"));
+        let signal = format!("{}/standby.signal", standby.data());
+        std::fs::write(signal, "").expect("standby.signal");
+        standby.start();
+        standby
+    }
+
+    fn in_directory(bin: String) -> Self {
         let dir = tempfile::Builder::new().prefix("rowtide-pg").tempdir_in("/var/tmp").expect("a directory");
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).expect("chmod");
-        let mut server = Self { bin: need("ROWTIDE_TEST_PG_BIN"), dir, port: free_port(), child: None };
+        Self { bin, dir, port: free_port(), child: None }
+    }
+
+    fn made_by(bin: String, extra: &str) -> Self {
+        let mut server = Self::in_directory(bin);
         let data = server.data();
         server.file("pw", "postgres");
         let pw = server.dir.path().join("pw").display().to_string();
