@@ -6,6 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use rowtide_api::{Kind, Props, Schema, Value};
 use rowtide_cdc::{ColumnTypes, TableId};
 use rowtide_source_postgres::options::postgres_config_def;
+use rowtide_source_postgres::slab::Slab;
 use rowtide_source_postgres::types::{PgType, PgTypes, TypeOptions, TypeRegistry};
 
 const DECIMAL: [&str; 3] = ["precise", "double", "string"];
@@ -54,7 +55,7 @@ fuzz_target!(|data: &[u8]| {
     let default = std::str::from_utf8(text).ok();
     let column = types.column("c", oid, modifier, default);
     let Some(schema) = types.schema(&column) else { return };
-    let value = types.decoder(&TableId::in_schema("s", "t"), &column, &schema.clone().optional().shared()).text(&Bytes::copy_from_slice(text));
+    let value = types.decoder(&TableId::in_schema("s", "t"), &column, &schema.clone().optional().shared()).text(&Bytes::copy_from_slice(text), &mut Slab::default());
     assert!(fits(&value.expect("what is wrong becomes null"), &schema));
 });
 

@@ -31,4 +31,4 @@ pub use schema::{Field, Kind, Schema, SchemaRef};
 pub use sink::{Ack, Sink};
 pub use source::{Batch, ExactlyOnce, Signal, SourceConnector, SourceTask, TaskContext};
 pub use transform::{Converter, EncodePlan, HeaderConverter, Outcome, Plan, Predicate, Transform};
-pub use value::{Struct, Value};
+pub use value::{Struct, Value, Values};

@@ -4,6 +4,8 @@
 //! days since the epoch. So a value never needs its schema to be copied, compared or dropped, and the converters
 //! write most of them without looking at the logical name.
 
+use std::ops::Deref;
+use std::slice;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -50,19 +52,64 @@ pub struct Struct {
     /// a schema of `Kind::Struct`
     pub schema: SchemaRef,
     /// as many values as the schema has fields
-    pub values: Vec<Value>,
+    pub values: Values,
+}
+
+/// The values of a struct, read as a slice.
+#[derive(Clone, Debug)]
+pub enum Values {
+    /// of this struct alone
+    Own(Vec<Value>),
+    /// of many structs, such as the `source` blocks of a snapshot's rows: cloning copies no value
+    Shared(Arc<[Value]>),
 }
 
 impl Struct {
     /// Binds values to a struct schema. The caller keeps their number equal to that of the fields.
     pub fn new(schema: SchemaRef, values: Vec<Value>) -> Self {
         debug_assert_eq!(schema.fields().len(), values.len(), "{:?}", schema.name);
-        Self { schema, values }
+        Self { schema, values: Values::Own(values) }
+    }
+
+    /// The same struct, cheap to clone.
+    #[must_use]
+    pub fn shared(self) -> Self {
+        let values = match self.values {
+            Values::Own(values) => values.into(),
+            Values::Shared(values) => values,
+        };
+        Self { values: Values::Shared(values), ..self }
     }
 
     /// The value of a field by its name.
     pub fn get(&self, field: &str) -> Option<&Value> {
         self.schema.field(field).and_then(|(index, _)| self.values.get(index))
+    }
+}
+
+impl Deref for Values {
+    type Target = [Value];
+
+    fn deref(&self) -> &[Value] {
+        match self {
+            Values::Own(values) => values,
+            Values::Shared(values) => values,
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Values {
+    type Item = &'a Value;
+    type IntoIter = slice::Iter<'a, Value>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl PartialEq for Values {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
     }
 }
 
@@ -114,5 +161,21 @@ impl From<Option<Value>> for Value {
 impl From<&Arc<str>> for Value {
     fn from(text: &Arc<str>) -> Self {
         Value::String(ByteString::from(&**text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Field, Kind, Schema};
+
+    #[test]
+    fn a_shared_struct_is_the_same_and_shares_its_values() {
+        let schema = Schema::structure(vec![Field::new("name", Schema::new(Kind::String))]).shared();
+        let own = Struct::new(schema, vec![Value::string("x")]);
+        let shared = own.clone().shared();
+        assert_eq!(own, shared);
+        assert_eq!(shared.get("name"), Some(&Value::string("x")));
+        assert!(std::ptr::eq(shared.values.as_ptr(), shared.clone().shared().values.as_ptr()));
     }
 }

@@ -256,7 +256,9 @@ impl Dispatcher {
             return Ok(());
         }
         let slot = self.queue.reserve().await.map_err(|_| Error::transient("the task was stopped"))?;
-        slot.send(std::mem::take(&mut self.batch));
+        // the next batch will be about as large as this one
+        let next = Batch { records: Vec::with_capacity(self.batch.records.len()), ..Batch::default() };
+        slot.send(std::mem::replace(&mut self.batch, next));
         self.batch_bytes = 0;
         Ok(())
     }

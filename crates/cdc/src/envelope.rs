@@ -276,7 +276,7 @@ impl Emitter {
             position: self.at(origin.position),
         };
         let tombstone = self.tombstones && operation == Operation::Delete.code();
-        let tombstone = tombstone.then(|| SourceRecord { value: Datum::null(), ..record.clone() });
+        let tombstone = tombstone.then(|| tombstone_of(&record));
         out.push(record);
         out.extend(tombstone);
     }
@@ -399,6 +399,19 @@ impl Emitter {
     }
 }
 
+/// What follows a delete, so that compaction forgets the key.
+fn tombstone_of(delete: &SourceRecord) -> SourceRecord {
+    SourceRecord {
+        topic: delete.topic.clone(),
+        partition: delete.partition,
+        key: delete.key.clone(),
+        value: Datum::null(),
+        headers: delete.headers.clone(),
+        timestamp: delete.timestamp,
+        position: delete.position.clone(),
+    }
+}
+
 /// The key of a row that is not masked yet.
 fn key_of(key: Option<&KeySchema>, row: &Row) -> Datum {
     let Some(key) = key else { return Datum::null() };
@@ -406,7 +419,7 @@ fn key_of(key: Option<&KeySchema>, row: &Row) -> Datum {
     for (place, field) in key.fields.iter().zip(key.schema.fields()) {
         values.push(match row.get(*place) {
             // the row's field may have parameters that the key's has not
-            Some(Value::Struct(value)) => Value::Struct(Struct::new(field.schema.clone(), value.values.clone())),
+            Some(Value::Struct(value)) => Value::Struct(Struct { schema: field.schema.clone(), values: value.values.clone() }),
             value => value.cloned().unwrap_or_default(),
         });
     }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use rowtide_api::{Props, Result, Value};
 use rowtide_cdc::{ColumnTypes, TableId};
 use rowtide_source_postgres::options::postgres_config_def;
+use rowtide_source_postgres::slab::Slab;
 use rowtide_source_postgres::types::{PgTypes, TypeOptions, TypeRegistry, oid};
 use rowtide_source_postgres::values::ColumnDecoder;
 
@@ -49,11 +50,12 @@ fn main() -> Result<()> {
         columns.push((decoder, whole.len()..whole.len() + text.len()));
         whole.push_str(text);
     }
+    let mut slab = Slab::default();
     let buffer = Bytes::from(whole);
     for (column, (_, _, text)) in columns.chunks(1).zip(COLUMNS) {
-        println!("{:6.1} ns  {text}", time(&buffer, column, |decoder, raw| decoder.text(raw))?);
+        println!("{:6.1} ns  {text}", time(&buffer, column, |decoder, raw| decoder.text(raw, &mut slab))?);
     }
-    println!("{:6.1} ns  the row", time(&buffer, &columns, |decoder, raw| decoder.text(raw))?);
+    println!("{:6.1} ns  the row", time(&buffer, &columns, |decoder, raw| decoder.text(raw, &mut slab))?);
 
     let buffer = Bytes::from(BINARY.concat());
     let mut at = 0;
@@ -71,7 +73,7 @@ fn main() -> Result<()> {
 }
 
 /// Nanoseconds a row, its values slices of one buffer as a tuple has them.
-fn time<D>(buffer: &Bytes, columns: &[(D, Range<usize>)], decode: impl Fn(&D, &Bytes) -> Result<Value>) -> Result<f64> {
+fn time<D>(buffer: &Bytes, columns: &[(D, Range<usize>)], mut decode: impl FnMut(&D, &Bytes) -> Result<Value>) -> Result<f64> {
     let mut row = vec![Value::Null; columns.len()];
     let start = Instant::now();
     for _ in 0..ROWS {

@@ -9,6 +9,7 @@ pub mod connector;
 pub mod decode;
 pub mod options;
 pub mod schema;
+pub mod slab;
 pub mod types;
 pub mod values;
 

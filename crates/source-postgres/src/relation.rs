@@ -8,6 +8,7 @@ use rowtide_api::{Error, Result};
 use rowtide_cdc::{Row, Table, TableSchema};
 
 use crate::decode::{Tuple, TupleValue};
+use crate::slab::Slab;
 use crate::source_block::TableNames;
 use crate::types::PgTypes;
 use crate::values::ColumnDecoder;
@@ -32,7 +33,7 @@ impl Captured {
 
     /// The values of a tuple in the layout's order. `old` stands in for unchanged TOASTed values, where it is complete
     /// (`REPLICA IDENTITY FULL`).
-    pub fn row(&self, tuple: &Tuple, old: Option<&Row>) -> Result<Row> {
+    pub fn row(&self, tuple: &Tuple, old: Option<&Row>, slab: &mut Slab) -> Result<Row> {
         let mut row = self.schema.fallbacks.clone();
         let mut values = tuple.values();
         for column in &self.columns {
@@ -40,7 +41,7 @@ impl Captured {
             let Some((place, decoder)) = column else { continue };
             match value {
                 TupleValue::Null => {}
-                TupleValue::Text(text) => row[*place] = decoder.text(&text)?,
+                TupleValue::Text(text) => row[*place] = decoder.text(&text, slab)?,
                 TupleValue::Binary(bytes) => row[*place] = decoder.binary(&bytes)?,
                 TupleValue::Unchanged => {
                     let known = old.and_then(|old| old.get(*place)).filter(|value| !value.is_null());

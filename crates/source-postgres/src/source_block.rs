@@ -1,6 +1,5 @@
 //! The `source` block of PostgreSQL's events (`io.debezium.connector.postgresql.Source`, version 1).
 
-use std::io::Write;
 use std::sync::Arc;
 
 use bytestring::ByteString;
@@ -8,6 +7,7 @@ use rowtide_api::{Field, Kind, Schema, SchemaRef, Struct, Value};
 use rowtide_cdc::TableId;
 
 use crate::position::Position;
+use crate::slab::Slab;
 
 /// The version that `source.version` names: that of the connector whose records these equal.
 pub const VERSION: &str = "3.6.1.Final";
@@ -87,6 +87,7 @@ impl SourceBlock {
         marker: SnapshotMarker,
         table: &TableNames,
         origin: Option<&ReplicationOrigin>,
+        slab: &mut Slab,
     ) -> Struct {
         let micros = position.micros.unwrap_or(0);
         let optional = |number: Option<i64>| number.map_or(Value::Null, Value::Int64);
@@ -99,7 +100,7 @@ impl SourceBlock {
             Value::Int64(micros.div_euclid(1000)),
             marker.value(),
             Value::String(self.database.clone()),
-            Value::String(sequence(position)),
+            Value::String(sequence(position, slab)),
             Value::Int64(micros),
             Value::Int64(micros.saturating_mul(1000)),
             Value::String(table.schema.clone()),
@@ -115,16 +116,13 @@ impl SourceBlock {
 }
 
 /// `["<last commit or null>","<lsn>"]`: what a consumer orders events by.
-fn sequence(position: &Position) -> ByteString {
-    let mut text = [0; 48]; // two numbers of at most 20 digits
-    let mut room = &mut text[..];
-    // fits
-    let _ = match position.commit {
-        Some(commit) => write!(room, "[\"{commit}\",\"{}\"]", position.lsn),
-        None => write!(room, "[null,\"{}\"]", position.lsn),
-    };
-    let length = 48 - room.len();
-    std::str::from_utf8(&text[..length]).unwrap_or_default().into()
+fn sequence(position: &Position, slab: &mut Slab) -> ByteString {
+    let (mut commit, mut lsn) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let lsn = lsn.format(position.lsn);
+    match position.commit {
+        Some(number) => slab.text(&["[\"", commit.format(number), "\",\"", lsn, "\"]"]),
+        None => slab.text(&["[null,\"", lsn, "\"]"]),
+    }
 }
 
 fn schema() -> SchemaRef {
@@ -167,7 +165,9 @@ mod tests {
     #[test]
     fn only_snapshots_are_marked() {
         let block = SourceBlock::new("p", "d");
-        let marked = |marker| block.block(&Position::default(), marker, &TableNames::default(), None).get("snapshot").cloned();
+        let marked = |marker| {
+            block.block(&Position::default(), marker, &TableNames::default(), None, &mut Slab::default()).get("snapshot").cloned()
+        };
         assert_eq!(marked(SnapshotMarker::Last), Some(Value::string("last")));
         // null, which the schema's default explains
         assert_eq!(marked(SnapshotMarker::False), Some(Value::Null));

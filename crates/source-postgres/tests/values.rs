@@ -13,6 +13,7 @@ use rowtide_api::{Kind, Props, Schema, Value};
 use rowtide_cdc::{Column, ColumnTypes, TableId};
 use rowtide_source_postgres::decode::copy_text_row;
 use rowtide_source_postgres::options::postgres_config_def;
+use rowtide_source_postgres::slab::Slab;
 use rowtide_source_postgres::types::{PgType, PgTypes, TypeOptions, TypeRegistry};
 use serde_json::{Map, Value as Json, json};
 
@@ -74,7 +75,8 @@ fn decoded(options: &[(&str, &str)]) -> Vec<(String, Schema, Vec<Value>)> {
         let Some(schema) = types.schema(column) else { continue };
         let schema = Schema { optional: column.optional || schema.optional, ..schema };
         let decoder = types.decoder(&TableId::in_schema("public", "all_types"), column, &schema.clone().shared());
-        let value = |row: &Fields| row[index].as_ref().map_or(Value::Null, |raw| decoder.text(raw).unwrap());
+        let value =
+            |row: &Fields| row[index].as_ref().map_or(Value::Null, |raw| decoder.text(raw, &mut Slab::default()).unwrap());
         decoded.push((column.name.to_string(), schema, rows.iter().map(value).collect()));
     }
     decoded
@@ -295,7 +297,9 @@ fn what_is_no_number_becomes_null_or_stops_the_connector_as_asked() {
         let types = types(&[("event.converting.failure.handling.mode", mode)]);
         let column = types.column("m", 1700, 655_366, None);
         let schema = types.schema(&column).unwrap().optional().shared();
-        types.decoder(&TableId::in_schema("public", "numeric_nan"), &column, &schema).text(&Bytes::from_static(b"NaN"))
+        types
+            .decoder(&TableId::in_schema("public", "numeric_nan"), &column, &schema)
+            .text(&Bytes::from_static(b"NaN"), &mut Slab::default())
     };
     assert_eq!(decode("warn").unwrap(), Value::Null);
     assert_eq!(decode("skip").unwrap(), Value::Null);
@@ -350,7 +354,7 @@ proptest! {
                 schema.default.iter().for_each(|default| drop(value_json(default, &schema)));
                 let decoder = types.decoder(&TableId::in_schema("s", "t"), column, &schema.clone().optional().shared());
                 for raw in [&spoilt, &head.to_vec(), &random] {
-                    if let Ok(value) = decoder.text(&Bytes::copy_from_slice(raw)) {
+                    if let Ok(value) = decoder.text(&Bytes::copy_from_slice(raw), &mut Slab::default()) {
                         value_json(&value, &schema);
                     }
                 }

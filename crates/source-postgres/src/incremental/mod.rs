@@ -26,6 +26,7 @@ use crate::position::{Position, parse_lsn};
 use crate::publication::quote_table;
 use crate::relation::decoders;
 use crate::session;
+use crate::slab::Slab;
 use crate::snapshot::locks;
 use crate::source_block::{SnapshotMarker, TableNames};
 use crate::values::ColumnDecoder;
@@ -138,7 +139,7 @@ impl ChunkReader for Reader<'_> {
         let names = TableNames::from(&table.id);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         let at = Position { micros: i64::try_from(now).ok(), ..self.position.clone() };
-        let source = self.database.block.block(&at, SnapshotMarker::Incremental, &names, None);
+        let source = self.database.block.block(&at, SnapshotMarker::Incremental, &names, None, &mut Slab::default());
         Origin { position: self.position(), source, transaction: None }
     }
 }
@@ -259,7 +260,8 @@ impl Reader<'_> {
         let sql = query::chunk(id, &names, &bounds, database.config.chunk_size);
         let rows = session.query(&sql).await.map_err(|error| explain(&doing, error))?;
         let decoders: Vec<_> = wanted.into_iter().filter_map(|(_, decoder)| decoder).collect();
-        let rows = rows.iter().map(|row| chunk_row(row, &schema, &decoders, &keys)).collect::<Result<_>>()?;
+        let mut slab = Slab::default();
+        let rows = rows.iter().map(|row| chunk_row(row, &schema, &decoders, &keys, &mut slab)).collect::<Result<_>>()?;
         Ok(ChunkRead::Rows(Chunk { table: schema, maximum, rows }))
     }
 }
@@ -278,13 +280,19 @@ async fn begin_with(session: &mut Connection, id: &TableId) -> Result<String> {
 }
 
 /// The columns of the row come first, those of the key after them.
-fn chunk_row(row: &SqlRow, schema: &TableSchema, decoders: &[(usize, ColumnDecoder)], keys: &[KeyColumn]) -> Result<ChunkRow> {
+fn chunk_row(
+    row: &SqlRow,
+    schema: &TableSchema,
+    decoders: &[(usize, ColumnDecoder)],
+    keys: &[KeyColumn],
+    slab: &mut Slab,
+) -> Result<ChunkRow> {
     let mut values = schema.fallbacks.clone();
     let mut size = 0;
     for (index, (place, decoder)) in decoders.iter().enumerate() {
         if let Some(text) = row.bytes(index) {
             size += text.len();
-            values[*place] = decoder.text(&text)?;
+            values[*place] = decoder.text(&text, slab)?;
         }
     }
     Ok(ChunkRow { row: values, key: key::values(keys, row, decoders.len()), size })

@@ -18,6 +18,7 @@ use super::plan::TablePlan;
 use super::round::{Piece, Round};
 use super::view::View;
 use crate::position::{Position, Snapshot};
+use crate::slab::Slab;
 use crate::source_block::{SnapshotMarker, SourceBlock};
 
 /// A round whose rows are handed on.
@@ -162,13 +163,12 @@ impl Emission {
     fn dispatch(&mut self, placed: PlacedRow, source: &SourceBlock, out: &mut Dispatcher) -> Result<()> {
         let PlacedRow { table, row, bytes, place, done } = placed;
         let plan = &self.tables[table];
-        let block = match (&self.block, place) {
-            (Some((known, block)), Place::Between) if *known == table => block.clone(),
-            _ => source.block(&self.at, marker(place), &plan.names, None),
+        let made = || source.block(&self.at, marker(place), &plan.names, None, &mut Slab::default());
+        let block = match &self.block {
+            Some((known, block)) if *known == table && place == Place::Between => block.clone(),
+            _ if place == Place::Between => self.block.insert((table, made().shared())).1.clone(),
+            _ => made(),
         };
-        if place == Place::Between && self.block.as_ref().is_none_or(|(known, _)| *known != table) {
-            self.block = Some((table, block.clone()));
-        }
         let position = if place == Place::Last { self.last.clone() } else { self.here.clone() };
         let origin = Origin { position, source: block, transaction: None };
         let table_schema = plan.schema.clone();

@@ -19,6 +19,7 @@ use crate::database::Postgres;
 use crate::errors::explain;
 use crate::publication::quote_table;
 use crate::relation::decoders;
+use crate::slab::Slab;
 use crate::source_block::TableNames;
 use crate::values::ColumnDecoder;
 
@@ -108,13 +109,13 @@ impl TablePlan {
     }
 
     /// A row of that statement.
-    pub fn row(&self, line: &Bytes, fields: &mut Vec<Option<Bytes>>) -> Result<Row> {
+    pub fn row(&self, line: &Bytes, fields: &mut Vec<Option<Bytes>>, slab: &mut Slab) -> Result<Row> {
         crate::decode::copy_text_row(line, fields)
             .map_err(|error| Error::fatal(format!("COPY of table {}: {error}", self.schema.id)))?;
         let mut row = self.schema.fallbacks.clone();
         for ((place, decoder), field) in self.fields.iter().zip(fields.iter()) {
             if let Some(text) = field {
-                row[*place] = decoder.text(text)?;
+                row[*place] = decoder.text(text, slab)?;
             }
         }
         Ok(row)

@@ -17,6 +17,7 @@ use super::late;
 use super::plan::TablePlan;
 use crate::client::Connection;
 use crate::errors::explain;
+use crate::slab::Slab;
 
 /// Rows of a chunk.
 #[derive(Debug)]
@@ -129,10 +130,10 @@ async fn read(
     debug!("{sql}");
     let given_up = || Error::transient("the snapshot was given up");
     let mut copy = session.copy_out(&sql).await.map_err(|error| late::unreadable(&plan.schema.id, error))?;
-    let (mut fields, mut empty) = (Vec::new(), true);
+    let (mut fields, mut slab, mut empty) = (Vec::new(), Slab::default(), true);
     while let Some(lines) = copy.next_rows().await.map_err(|error| explain(&doing, error))? {
         empty = false;
-        let row = |line: bytes::Bytes| Ok((plan.row(&line, &mut fields)?, line.len()));
+        let row = |line: bytes::Bytes| Ok((plan.row(&line, &mut fields, &mut slab)?, line.len()));
         let rows = lines.into_iter().map(row).collect::<Result<_>>()?;
         pieces.send(Ok(Piece { table, chunk, rows, end: false })).await.map_err(|_| given_up())?;
     }

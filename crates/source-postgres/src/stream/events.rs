@@ -174,18 +174,18 @@ impl StreamState<'_> {
             Some(None) => return self.filtered(),
             None => return Err(Error::fatal(format!("pgoutput sent a change of relation {relation} without describing it"))),
         };
-        let before: Option<Row> = old.map(|old| captured.row(&old.tuple, None)).transpose()?;
-        let after = new.map(|new| captured.row(new, before.as_ref())).transpose()?;
+        let before: Option<Row> = old.map(|old| captured.row(&old.tuple, None, &mut self.slab)).transpose()?;
+        let after = new.map(|new| captured.row(new, before.as_ref(), &mut self.slab)).transpose()?;
         let (table, names) = (captured.schema.clone(), captured.names.clone());
         let origin = self.origin(&names);
         out.dispatch(Change::Row(RowChange { operation, table, before, after, origin }), size)
     }
 
-    fn origin(&self, names: &TableNames) -> Origin {
+    fn origin(&mut self, names: &TableNames) -> Origin {
         let origin = self.transaction.as_ref().and_then(|transaction| transaction.origin.as_ref());
         Origin {
             position: self.shared_position(),
-            source: self.database.block.block(&self.position, SnapshotMarker::False, names, origin),
+            source: self.database.block.block(&self.position, SnapshotMarker::False, names, origin, &mut self.slab),
             transaction: self.metadata.then(|| self.transaction_id()),
         }
     }

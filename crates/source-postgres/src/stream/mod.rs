@@ -25,6 +25,7 @@ use crate::incremental::{Chunks, Reader, blocking};
 use crate::locator::Locator;
 use crate::position::{Position, lsn_text};
 use crate::relation::Captured;
+use crate::slab::Slab;
 use crate::source_block::ReplicationOrigin;
 
 pub use spill::Limits as SpillLimits;
@@ -301,6 +302,7 @@ struct StreamState<'a> {
     filtered: u64,
     /// for incremental snapshots
     chunks: Chunks,
+    slab: Slab,
 }
 
 impl<'a> StreamState<'a> {
@@ -329,6 +331,7 @@ impl<'a> StreamState<'a> {
             query,
             filtered: 0,
             chunks: Chunks::new(start),
+            slab: Slab::default(),
             position,
             database,
         }

@@ -22,6 +22,7 @@ use rowtide_api::{Error, Kind, Result, SchemaRef, Value};
 use rowtide_cdc::{Column, TableId};
 use tracing::{debug, warn};
 
+use crate::slab::Slab;
 use crate::types::{BinaryMode, FailureMode, PgTypes, TypeOptions, oid};
 
 /// Text that is not a value of its type. Holds no data.
@@ -103,8 +104,8 @@ impl ColumnDecoder {
     }
 
     /// The value of a text. What cannot be read follows `event.converting.failure.handling.mode`.
-    pub fn text(&self, raw: &Bytes) -> Result<Value> {
-        match self.codec.text(raw) {
+    pub fn text(&self, raw: &Bytes, slab: &mut Slab) -> Result<Value> {
+        match self.codec.text(raw, slab) {
             Ok(value) => Ok(value),
             Err(error) => self.failed(error),
         }
@@ -112,7 +113,7 @@ impl ColumnDecoder {
 
     /// The value of a literal, none if it is no value of the type.
     pub(crate) fn literal(&self, raw: &Bytes) -> Option<Value> {
-        self.codec.text(raw).ok()
+        self.codec.text(raw, &mut Slab::default()).ok()
     }
 
     /// The value of a binary form; no stream or `COPY` of ours asks for one.
@@ -195,7 +196,7 @@ impl Codec {
         }
     }
 
-    fn text(&self, raw: &Bytes) -> std::result::Result<Value, ValueError> {
+    fn text(&self, raw: &Bytes, slab: &mut Slab) -> std::result::Result<Value, ValueError> {
         match self {
             Codec::Text => utf8(raw).map(Value::String),
             Codec::Int16 => integer(raw).map(Value::Int16),
@@ -204,12 +205,12 @@ impl Codec {
             Codec::Boolean => boolean(raw),
             Codec::Float32 => number(raw).map(Value::Float32),
             Codec::Float64 => number(raw).map(Value::Float64),
-            Codec::Numeric(shape) => numeric::numeric(raw, shape),
+            Codec::Numeric(shape) => numeric::numeric(raw, shape, slab),
             Codec::Money(money) => numeric::money(raw, money),
             Codec::Date(form) => temporal::date(raw, *form),
             Codec::Time(form) => temporal::time(raw, *form),
             Codec::Timestamp(form) => temporal::timestamp(raw, *form),
-            Codec::TimestampTz { digits } => temporal::timestamptz(raw, *digits),
+            Codec::TimestampTz { digits } => temporal::timestamptz(raw, *digits, slab),
             Codec::TimeTz => temporal::timetz(raw),
             Codec::Interval { as_text } => interval::interval(raw, *as_text),
             Codec::Bytes(mode) => bytes::bytea(raw, *mode),
@@ -225,7 +226,7 @@ impl Codec {
             Codec::Shape(mode) => geometry::driver_text(raw).map(|text| bytes::represent(&text, *mode)),
             Codec::Array { element, nulls, delimiter } => {
                 array::array(raw, *delimiter, element.is_textual(), |item| match item {
-                    Some(item) => element.text(item),
+                    Some(item) => element.text(item, slab),
                     None if *nulls => Ok(Value::Null),
                     None => Err(ValueError("an array without nulls")),
                 })

@@ -8,6 +8,7 @@ use rowtide_api::{SchemaRef, Struct, Value};
 use rowtide_cdc::Column;
 
 use super::{ValueError, as_str};
+use crate::slab::Slab;
 use crate::types::DecimalMode;
 
 /// Digits that surely fit an `i64`.
@@ -110,19 +111,24 @@ impl<'a> Digits<'a> {
     }
 }
 
-/// The fewest big-endian bytes that hold the number in two's complement.
-fn minimal(number: i128) -> Bytes {
+/// How many bytes hold the number in two's complement, at least.
+fn width(number: i128) -> usize {
     // bits that differ from the sign, and the sign itself
     let bits = 128 - (number ^ (number >> 127)).leading_zeros() + 1;
-    Bytes::copy_from_slice(&number.to_be_bytes()[16 - bits.div_ceil(8) as usize..])
+    bits.div_ceil(8) as usize
+}
+
+/// The fewest big-endian bytes that hold the number in two's complement.
+fn minimal(number: i128) -> Bytes {
+    Bytes::copy_from_slice(&number.to_be_bytes()[16 - width(number)..])
 }
 
 /// A `numeric`.
-pub fn numeric(raw: &[u8], shape: &Shape) -> Result<Value, ValueError> {
+pub fn numeric(raw: &[u8], shape: &Shape, slab: &mut Slab) -> Result<Value, ValueError> {
     if let Shape::Fixed(scale) = shape
         && let Some(number) = small(raw, *scale)
     {
-        return Ok(Value::Bytes(minimal(number.into())));
+        return Ok(Value::Bytes(slab.bytes(&number.to_be_bytes()[8 - width(number.into())..])));
     }
     let text = as_str(raw)?;
     if matches!(text, "NaN" | "Infinity" | "-Infinity") {
@@ -242,7 +248,7 @@ mod tests {
     use super::*;
 
     fn fixed(text: &str, scale: usize) -> Vec<u8> {
-        match numeric(text.as_bytes(), &Shape::Fixed(scale)).unwrap() {
+        match numeric(text.as_bytes(), &Shape::Fixed(scale), &mut Slab::default()).unwrap() {
             Value::Bytes(bytes) => bytes.to_vec(),
             other => panic!("{other:?}"),
         }
@@ -255,15 +261,15 @@ mod tests {
         assert_eq!(fixed("0", 2), [0]);
         assert_eq!(fixed("1.28", 2), [0, 0x80]);
         assert_eq!(fixed("-1.28", 2), [0x80]);
-        assert!(numeric(b"1.234", &Shape::Fixed(2)).is_err());
+        assert!(numeric(b"1.234", &Shape::Fixed(2), &mut Slab::default()).is_err());
     }
 
     #[test]
     fn plain_text_has_the_columns_scale() {
-        let text = |raw: &str, scale| numeric(raw.as_bytes(), &Shape::Text(scale)).unwrap();
+        let text = |raw: &str, scale| numeric(raw.as_bytes(), &Shape::Text(scale), &mut Slab::default()).unwrap();
         assert_eq!(text("1.5", Some(3)), Value::string("1.500"));
         assert_eq!(text("-0.10", None), Value::string("-0.10"));
-        assert!(numeric(b"1.234", &Shape::Text(Some(2))).is_err());
+        assert!(numeric(b"1.234", &Shape::Text(Some(2)), &mut Slab::default()).is_err());
         assert_eq!(text("NaN", None), Value::string("NAN"));
         assert_eq!(text("-Infinity", None), Value::string("NEGATIVE_INFINITY"));
     }
@@ -300,8 +306,8 @@ mod tests {
 
         #[test]
         fn no_text_panics(raw: Vec<u8>) {
-            let _ = numeric(&raw, &Shape::Fixed(3));
-            let _ = numeric(&raw, &Shape::Text(None));
+            let _ = numeric(&raw, &Shape::Fixed(3), &mut Slab::default());
+            let _ = numeric(&raw, &Shape::Text(None), &mut Slab::default());
             let _ = money(&raw, &Money { mode: DecimalMode::Precise, digits: 2 });
         }
     }

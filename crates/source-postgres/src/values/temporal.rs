@@ -7,6 +7,7 @@ use bytestring::ByteString;
 use rowtide_api::{Kind, Schema, Value};
 
 use super::{ValueError, as_str};
+use crate::slab::Slab;
 
 const MICROS_A_DAY: i64 = 86_400_000_000;
 /// pgjdbc's infinities (`PGStatement.DATE_POSITIVE_INFINITY`), as the original's microseconds have them.
@@ -149,8 +150,8 @@ fn infinite(micros: i64, form: TimestampForm) -> Value {
 }
 
 /// A `timestamptz` as UTC with exactly this many digits of fraction.
-pub fn timestamptz(raw: &[u8], digits: usize) -> Result<Value, ValueError> {
-    if let Some(utc) = utc_text(raw, digits) {
+pub fn timestamptz(raw: &[u8], digits: usize, slab: &mut Slab) -> Result<Value, ValueError> {
+    if let Some(utc) = utc_text(raw, digits, slab) {
         return Ok(Value::String(utc));
     }
     if matches!(raw, b"infinity" | b"-infinity") {
@@ -163,7 +164,7 @@ pub fn timestamptz(raw: &[u8], digits: usize) -> Result<Value, ValueError> {
 
 /// A timestamp of the years 1 to 9999 that is in UTC already, as sessions with `TimeZone` UTC send it: only its
 /// punctuation and the length of its fraction change. None: it must be read.
-fn utc_text(raw: &[u8], digits: usize) -> Option<ByteString> {
+fn utc_text(raw: &[u8], digits: usize, slab: &mut Slab) -> Option<ByteString> {
     const PATTERN: &[u8; 19] = b"0000-00-00 00:00:00";
     let (seconds, fraction) = raw.strip_suffix(b"+00")?.split_first_chunk::<19>()?;
     let fits = |(byte, pattern): (&u8, &u8)| if *pattern == b'0' { byte.is_ascii_digit() } else { byte == pattern };
@@ -187,7 +188,7 @@ fn utc_text(raw: &[u8], digits: usize) -> Option<ByteString> {
         text[20..20 + kept].copy_from_slice(&fraction[..kept]);
     }
     text[end] = b'Z';
-    std::str::from_utf8(&text[..=end]).ok().map(ByteString::from)
+    ByteString::try_from(slab.bytes(&text[..=end])).ok()
 }
 
 /// A `timetz` as UTC.
@@ -403,8 +404,8 @@ mod tests {
     fn utc_needs_no_calendar() {
         let both = |text: &str, digits| {
             let slow = text.replace("+00", "+00:00");
-            let zoned = timestamptz(text.as_bytes(), digits);
-            assert_eq!(zoned, timestamptz(slow.as_bytes(), digits), "{text}");
+            let zoned = timestamptz(text.as_bytes(), digits, &mut Slab::default());
+            assert_eq!(zoned, timestamptz(slow.as_bytes(), digits, &mut Slab::default()), "{text}");
             zoned.unwrap()
         };
         assert_eq!(both("2024-02-29 13:14:15.1+00", 6), Value::string("2024-02-29T13:14:15.100000Z"));
@@ -425,7 +426,7 @@ mod tests {
         assert_eq!(timestamp(last, TimestampForm::Millis), Ok(Value::Int64(9_224_318_015_999_999)));
         assert_eq!(timestamp(last, TimestampForm::Iso), Ok(Value::string("+294276-12-31T23:59:59.999999Z")));
         assert!(timestamp(last, TimestampForm::Micros).is_err());
-        let zoned = |text: &str, digits| timestamptz(text.as_bytes(), digits).unwrap();
+        let zoned = |text: &str, digits| timestamptz(text.as_bytes(), digits, &mut Slab::default()).unwrap();
         assert_eq!(zoned("2024-02-29 13:14:15.1+00", 3), Value::string("2024-02-29T13:14:15.100Z"));
         assert_eq!(zoned("2024-02-29 12:34:56.789012+05:30", 6), Value::string("2024-02-29T07:04:56.789012Z"));
         assert_eq!(zoned("1969-12-31 23:59:59+00", 0), Value::string("1969-12-31T23:59:59Z"));
@@ -445,7 +446,7 @@ mod tests {
         fn no_text_panics(text in "[-+0-9:. TBC]{0,40}") {
             let raw = text.as_bytes();
             let _ = (date(raw, DateForm::Iso), time(raw, TimeForm::Iso), timetz(raw));
-            let _ = (timestamp(raw, TimestampForm::Nanos), timestamptz(raw, 6));
+            let _ = (timestamp(raw, TimestampForm::Nanos), timestamptz(raw, 6, &mut Slab::default()));
         }
     }
 }
