@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
-
 use crate::{Datum, Error, Result, SchemaRef, SourceRecord, Value};
 
 /// What a transform made of a record.
@@ -47,11 +45,11 @@ pub trait Converter: Send + Sync {
 /// How values of one schema become bytes.
 pub trait EncodePlan: Send + Sync {
     /// Appends the bytes of a value. False: the value is encoded as null (no bytes at all).
-    fn encode(&self, value: &Value, out: &mut BytesMut) -> Result<bool>;
+    fn encode(&self, value: &Value, out: &mut Vec<u8>) -> Result<bool>;
 }
 
 /// How headers become bytes.
 pub trait HeaderConverter: Send + Sync {
     /// Appends the bytes of a header's value. False: the value is null.
-    fn encode(&self, topic: &str, name: &str, datum: &Datum, out: &mut BytesMut) -> Result<bool>;
+    fn encode(&self, topic: &str, name: &str, datum: &Datum, out: &mut Vec<u8>) -> Result<bool>;
 }

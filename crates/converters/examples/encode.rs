@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rowtide_api::{Field, Kind, Plan, Props, Schema, SchemaRef, Struct, Value};
 
 const EVENTS: u32 = 1_000_000;
@@ -109,7 +109,7 @@ fn main() {
     for schemas in ["false", "true"] {
         let converter = (json.new)(&Props::from_iter([("schemas.enable", schemas)]), false).expect("good options");
         let Ok(Plan::Ready(plan)) = converter.plan("prod.public.orders", Some(&schema)) else { panic!("JSON needs no registry") };
-        let mut out = BytesMut::with_capacity(1 << 20);
+        let mut out = Vec::with_capacity(1 << 20);
         let start = Instant::now();
         let mut bytes = 0;
         for _ in 0..EVENTS {

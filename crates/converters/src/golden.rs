@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rowtide_api::{Datum, Field, Kind, Plan, Props, Schema, SchemaRef, Struct, Value};
 use serde_json::Value as Json;
 
@@ -94,7 +94,7 @@ fn encoded(converter: &str, case: &Json) -> String {
     let value = schema.as_ref().map_or_else(|| untyped(&case["value"]), |schema| value(schema, &case["value"]));
     let mut props: Props =
         case["options"].as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
-    let mut out = BytesMut::new();
+    let mut out = Vec::new();
     let result = if converter == "simple" {
         let datum = Datum { schema, value };
         (super::simple_header::HEADER.new)(&props).unwrap().encode("t", "h", &datum, &mut out)

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use rowtide_api::plugin::{ConverterPlugin, HeaderConverterPlugin};
 use rowtide_api::{
     ConfigDef, Converter, Datum, EncodePlan, Error, HeaderConverter, Kind, Plan, PluginInfo, PluginKind, Result, Schema,
@@ -145,13 +145,13 @@ impl Converter for Primitive {
 }
 
 impl EncodePlan for PrimitivePlan {
-    fn encode(&self, value: &Value, out: &mut BytesMut) -> Result<bool> {
+    fn encode(&self, value: &Value, out: &mut Vec<u8>) -> Result<bool> {
         self.only.encode(&self.topic, value, out)
     }
 }
 
 impl HeaderConverter for Primitive {
-    fn encode(&self, topic: &str, name: &str, datum: &Datum, out: &mut BytesMut) -> Result<bool> {
+    fn encode(&self, topic: &str, name: &str, datum: &Datum, out: &mut Vec<u8>) -> Result<bool> {
         let fits = if matches!(self.0, Type::ByteArray) { bytes_only(topic, datum.schema.as_deref()) } else { Ok(()) };
         let encoded = fits.and_then(|()| self.0.encode(topic, &datum.value, out));
         encoded.map_err(|error| error.context(&format!("the header '{name}'")))
@@ -172,10 +172,10 @@ fn bytes_only(topic: &str, schema: Option<&Schema>) -> Result<()> {
 }
 
 impl Type {
-    fn encode(self, topic: &str, value: &Value, out: &mut BytesMut) -> Result<bool> {
+    fn encode(self, topic: &str, value: &Value, out: &mut Vec<u8>) -> Result<bool> {
         match (self, value) {
             (_, Value::Null) => return Ok(false),
-            (Type::Boolean, Value::Boolean(truth)) => out.put_u8((*truth).into()),
+            (Type::Boolean, Value::Boolean(truth)) => out.push((*truth).into()),
             (Type::Short, Value::Int16(number)) => out.put_i16(*number),
             (Type::Integer, Value::Int32(number)) => out.put_i32(*number),
             (Type::Long, Value::Int64(number)) => out.put_i64(*number),

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use proptest::prelude::*;
 use rowtide_api::{Field, Kind, Plan, Props, Schema, SchemaRef, Struct, Value};
 use serde_json::{Value as Json, json};
@@ -70,7 +70,7 @@ proptest! {
             let props = Props::from_iter([("schemas.enable", schemas)]);
             let converter = (crate::json::CONVERTER.new)(&props, false).unwrap();
             let Plan::Ready(plan) = converter.plan("t", Some(&schema)).unwrap() else { panic!("no registry here") };
-            let mut out = BytesMut::new();
+            let mut out = Vec::new();
             prop_assert!(plan.encode(&value, &mut out).unwrap());
             let read: Json = serde_json::from_slice(&out).unwrap();
             let payload = if schemas == "true" { &read["payload"] } else { &read };

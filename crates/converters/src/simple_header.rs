@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{BufMut, BytesMut};
+
 use rowtide_api::plugin::HeaderConverterPlugin;
 use rowtide_api::{ConfigDef, Datum, HeaderConverter, Kind, PluginInfo, PluginKind, Props, Result, Schema, Value};
 
@@ -39,7 +39,7 @@ fn new(_: &Props) -> Result<Box<dyn HeaderConverter>> {
 }
 
 impl HeaderConverter for SimpleHeaderConverter {
-    fn encode(&self, _topic: &str, _name: &str, datum: &Datum, out: &mut BytesMut) -> Result<bool> {
+    fn encode(&self, _topic: &str, _name: &str, datum: &Datum, out: &mut Vec<u8>) -> Result<bool> {
         if datum.value.is_null() {
             return Ok(false);
         }
@@ -55,7 +55,7 @@ impl HeaderConverter for SimpleHeaderConverter {
 }
 
 /// `Values.append` of a value inside of another. A value that does not fit its schema is written by what it is.
-fn embedded(schema: Option<&Schema>, value: &Value, out: &mut BytesMut) {
+fn embedded(schema: Option<&Schema>, value: &Value, out: &mut Vec<u8>) {
     match (schema.and_then(logical), value) {
         (Some(Logical::Decimal(scale)), Value::Bytes(unscaled)) => {
             return out.extend_from_slice(number::big_decimal(unscaled, scale).as_bytes());
@@ -91,7 +91,7 @@ fn embedded(schema: Option<&Schema>, value: &Value, out: &mut BytesMut) {
             };
             list(b"{}", entries, out, |(key, value), out| {
                 embedded(keys, key, out);
-                out.put_u8(b':');
+                out.push(b':');
                 embedded(values, value, out);
             });
         }
@@ -99,7 +99,7 @@ fn embedded(schema: Option<&Schema>, value: &Value, out: &mut BytesMut) {
             let members: Vec<_> = fields.schema.fields().iter().zip(&fields.values).collect();
             list(b"{}", &members, out, |(field, value), out| {
                 quoted(&field.name, out);
-                out.put_u8(b':');
+                out.push(b':');
                 // Struct.get answers the default for null
                 let value = if value.is_null() { field.schema.default.as_ref().unwrap_or(value) } else { value };
                 embedded(Some(&field.schema), value, out);
@@ -108,25 +108,25 @@ fn embedded(schema: Option<&Schema>, value: &Value, out: &mut BytesMut) {
     }
 }
 
-fn list<T>(brackets: &[u8; 2], items: &[T], out: &mut BytesMut, write: impl Fn(&T, &mut BytesMut)) {
-    out.put_u8(brackets[0]);
+fn list<T>(brackets: &[u8; 2], items: &[T], out: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>)) {
+    out.push(brackets[0]);
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
-            out.put_u8(b',');
+            out.push(b',');
         }
         write(item, out);
     }
-    out.put_u8(brackets[1]);
+    out.push(brackets[1]);
 }
 
 /// `Values.escape` knows backslashes and quotes only.
-fn quoted(text: &str, out: &mut BytesMut) {
-    out.put_u8(b'"');
+fn quoted(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
     for byte in text.bytes() {
         if byte == b'"' || byte == b'\\' {
-            out.put_u8(b'\\');
+            out.push(b'\\');
         }
-        out.put_u8(byte);
+        out.push(byte);
     }
-    out.put_u8(b'"');
+    out.push(b'"');
 }

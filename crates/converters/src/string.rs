@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::BytesMut;
+
 use rowtide_api::plugin::{ConverterPlugin, HeaderConverterPlugin};
 use rowtide_api::{
     ConfigDef, ConfigKey, Converter, Datum, EncodePlan, Error, HeaderConverter, Importance, Kind, Plan, PluginInfo, PluginKind,
@@ -92,20 +92,20 @@ impl Converter for StringConverter {
 }
 
 impl EncodePlan for StringPlan {
-    fn encode(&self, value: &Value, out: &mut BytesMut) -> Result<bool> {
+    fn encode(&self, value: &Value, out: &mut Vec<u8>) -> Result<bool> {
         encode(self.charset, self.schema.as_deref(), value, out);
         Ok(!value.is_null())
     }
 }
 
 impl HeaderConverter for StringConverter {
-    fn encode(&self, _topic: &str, _name: &str, datum: &Datum, out: &mut BytesMut) -> Result<bool> {
+    fn encode(&self, _topic: &str, _name: &str, datum: &Datum, out: &mut Vec<u8>) -> Result<bool> {
         encode(self.0, datum.schema.as_deref(), &datum.value, out);
         Ok(!datum.value.is_null())
     }
 }
 
-fn encode(charset: Charset, schema: Option<&Schema>, value: &Value, out: &mut BytesMut) {
+fn encode(charset: Charset, schema: Option<&Schema>, value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => {}
         Value::String(text) => put(charset, text, out),
@@ -118,7 +118,7 @@ fn encode(charset: Charset, schema: Option<&Schema>, value: &Value, out: &mut By
 }
 
 /// What a character set lacks becomes a question mark, as in Java.
-fn put(charset: Charset, text: &str, out: &mut BytesMut) {
+fn put(charset: Charset, text: &str, out: &mut Vec<u8>) {
     let last = match charset {
         Charset::Utf8 => return out.extend_from_slice(text.as_bytes()),
         Charset::Ascii => '\x7F',

@@ -11,7 +11,6 @@ pub(crate) mod text;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use bytes::BytesMut;
 use rowtide_api::plugin::{ConverterPlugin, HeaderConverterPlugin};
 use rowtide_api::{
     ConfigDef, ConfigKey, ConfigType, Converter, Datum, HeaderConverter, Importance, Plan, PluginInfo, PluginKind, Props, Result,
@@ -149,7 +148,7 @@ impl Converter for JsonConverter {
 }
 
 impl HeaderConverter for JsonHeaderConverter {
-    fn encode(&self, topic: &str, name: &str, datum: &Datum, out: &mut BytesMut) -> Result<bool> {
+    fn encode(&self, topic: &str, name: &str, datum: &Datum, out: &mut Vec<u8>) -> Result<bool> {
         let doing = || format!("the header '{name}'");
         let address = datum.schema.as_ref().map_or(0, |schema| Arc::as_ptr(schema) as usize);
         let known = self.plans.read().unwrap_or_else(PoisonError::into_inner).get(&address).cloned();

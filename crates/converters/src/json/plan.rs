@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use rowtide_api::{EncodePlan, Error, Kind, Result, Schema, SchemaRef, Struct, Value};
+use bytes::Bytes;
+use rowtide_api::{EncodePlan, Error, Field, Kind, Result, Schema, SchemaRef, Struct, Value};
 
-use super::{Settings, schema, schemaless, text};
+use super::text::{self, Literal};
+use super::{Settings, schema, schemaless};
 use crate::logical;
 use crate::number;
 
@@ -51,10 +52,13 @@ enum Shape {
     Struct(SchemaRef, Vec<Member>),
 }
 
-/// A field with what stands before its value: `{"name":` or `,"name":`.
+/// A field of a struct.
 struct Member {
     name: Arc<str>,
-    prefix: Bytes,
+    /// what stands before its value: `{"name":` or `,"name":`
+    prefix: Literal,
+    /// the same with what null becomes, unless that is a misfit
+    null: Option<Literal>,
     node: Node,
 }
 
@@ -89,7 +93,7 @@ impl JsonPlan {
     }
 
     /// False: no bytes at all, which only null without a schema becomes.
-    pub(super) fn write(&self, value: &Value, out: &mut BytesMut) -> Result<bool, Misfit> {
+    pub(super) fn write(&self, value: &Value, out: &mut Vec<u8>) -> Result<bool, Misfit> {
         if self.root.is_none() && value.is_null() {
             return Ok(false);
         }
@@ -101,20 +105,20 @@ impl JsonPlan {
             None => schemaless::write(value, out)?,
         }
         if self.envelope.is_some() {
-            out.put_u8(b'}');
+            out.push(b'}');
         }
         Ok(true)
     }
 }
 
 fn envelope(schema: Option<&SchemaRef>, settings: &Settings) -> Result<Bytes, Misfit> {
-    let mut out = BytesMut::from(&b"{\"schema\":"[..]);
+    let mut out = b"{\"schema\":".to_vec();
     match schema {
         Some(schema) => schema::write(schema, None, settings, &mut out)?,
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(b",\"payload\":");
-    Ok(out.freeze())
+    Ok(out.into())
 }
 
 impl Node {
@@ -123,9 +127,9 @@ impl Node {
         let default = schema.default.as_ref().filter(|default| settings.replace_null && !default.is_null());
         let null = match default {
             Some(default) => {
-                let mut out = BytesMut::new();
+                let mut out = Vec::new();
                 shape.write(default, &mut out)?;
-                OnNull::Default(out.freeze())
+                OnNull::Default(out.into())
             }
             None if schema.optional => OnNull::Null,
             None => OnNull::Misfit,
@@ -133,7 +137,7 @@ impl Node {
         Ok(Self { null, shape })
     }
 
-    pub(super) fn write(&self, value: &Value, out: &mut BytesMut) -> Result<(), Misfit> {
+    pub(super) fn write(&self, value: &Value, out: &mut Vec<u8>) -> Result<(), Misfit> {
         if !value.is_null() {
             return self.shape.write(value, out);
         }
@@ -142,6 +146,33 @@ impl Node {
             OnNull::Null => out.extend_from_slice(b"null"),
             OnNull::Misfit => {
                 return Err(Misfit::new("Conversion error: null value for field that is required and has no default value"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Member {
+    fn compile(first: bool, field: &Field, settings: &Settings) -> Result<Self, Misfit> {
+        let mut prefix = vec![if first { b'{' } else { b',' }];
+        text::string(&field.name, &mut prefix);
+        prefix.push(b':');
+        let node = Node::compile(&field.schema, settings).map_err(|misfit| misfit.inside(&field.name))?;
+        let null: Option<&[u8]> = match &node.null {
+            OnNull::Default(default) => Some(default),
+            OnNull::Null => Some(b"null"),
+            OnNull::Misfit => None,
+        };
+        let null = null.map(|null| Literal::new(&[&prefix, null].concat()));
+        Ok(Self { name: field.name.clone(), prefix: Literal::new(&prefix), null, node })
+    }
+
+    fn write(&self, value: &Value, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        match &self.null {
+            Some(null) if value.is_null() => null.put(out),
+            _ => {
+                self.prefix.put(out);
+                self.node.write(value, out).map_err(|misfit| misfit.inside(&self.name))?;
             }
         }
         Ok(())
@@ -167,20 +198,13 @@ impl Shape {
             Kind::Map(keys, values) if keys.kind == Kind::String => Shape::Object(Box::new(Node::compile(values, settings)?)),
             Kind::Map(keys, values) => Shape::Pairs(Box::new((Node::compile(keys, settings)?, Node::compile(values, settings)?))),
             Kind::Struct(fields) => {
-                let mut members = Vec::with_capacity(fields.len());
-                for field in fields {
-                    let mut prefix = BytesMut::from(if members.is_empty() { &b"{"[..] } else { b"," });
-                    text::string(&field.name, &mut prefix);
-                    prefix.put_u8(b':');
-                    let node = Node::compile(&field.schema, settings).map_err(|misfit| misfit.inside(&field.name))?;
-                    members.push(Member { name: field.name.clone(), prefix: prefix.freeze(), node });
-                }
-                Shape::Struct(schema.clone(), members)
+                let members = fields.iter().enumerate().map(|(index, field)| Member::compile(index == 0, field, settings));
+                Shape::Struct(schema.clone(), members.collect::<Result<_, _>>()?)
             }
         })
     }
 
-    fn write(&self, value: &Value, out: &mut BytesMut) -> Result<(), Misfit> {
+    fn write(&self, value: &Value, out: &mut Vec<u8>) -> Result<(), Misfit> {
         match (self, value) {
             (Shape::Boolean, Value::Boolean(truth)) => out.extend_from_slice(if *truth { b"true" } else { b"false" }),
             (Shape::Int8, Value::Int8(number)) => text::whole(*number, out),
@@ -222,49 +246,49 @@ impl Shape {
     }
 }
 
-fn write_array(item: &Node, items: &[Value], out: &mut BytesMut) -> Result<(), Misfit> {
-    out.put_u8(b'[');
+fn write_array(item: &Node, items: &[Value], out: &mut Vec<u8>) -> Result<(), Misfit> {
+    out.push(b'[');
     for (index, value) in items.iter().enumerate() {
         if index > 0 {
-            out.put_u8(b',');
+            out.push(b',');
         }
         item.write(value, out)?;
     }
-    out.put_u8(b']');
+    out.push(b']');
     Ok(())
 }
 
-fn write_object(node: &Node, entries: &[(Value, Value)], out: &mut BytesMut) -> Result<(), Misfit> {
-    out.put_u8(b'{');
+fn write_object(node: &Node, entries: &[(Value, Value)], out: &mut Vec<u8>) -> Result<(), Misfit> {
+    out.push(b'{');
     for (index, (key, value)) in entries.iter().enumerate() {
         if index > 0 {
-            out.put_u8(b',');
+            out.push(b',');
         }
         let Some(key) = key.as_str() else {
             return Err(Misfit::new(format!("Invalid type for STRING: {} as the key of a map", logical::kind_of(key))));
         };
         text::string(key, out);
-        out.put_u8(b':');
+        out.push(b':');
         node.write(value, out)?;
     }
-    out.put_u8(b'}');
+    out.push(b'}');
     Ok(())
 }
 
-fn write_pairs((keys, values): &(Node, Node), entries: &[(Value, Value)], out: &mut BytesMut) -> Result<(), Misfit> {
-    out.put_u8(b'[');
+fn write_pairs((keys, values): &(Node, Node), entries: &[(Value, Value)], out: &mut Vec<u8>) -> Result<(), Misfit> {
+    out.push(b'[');
     for (index, (key, value)) in entries.iter().enumerate() {
         out.extend_from_slice(if index > 0 { b",[" } else { b"[" });
         keys.write(key, out)?;
-        out.put_u8(b',');
+        out.push(b',');
         values.write(value, out)?;
-        out.put_u8(b']');
+        out.push(b']');
     }
-    out.put_u8(b']');
+    out.push(b']');
     Ok(())
 }
 
-fn write_struct(schema: &SchemaRef, members: &[Member], fields: &Struct, out: &mut BytesMut) -> Result<(), Misfit> {
+fn write_struct(schema: &SchemaRef, members: &[Member], fields: &Struct, out: &mut Vec<u8>) -> Result<(), Misfit> {
     // nearly always the very schema that the plan was made from
     if !Arc::ptr_eq(schema, &fields.schema) && *schema != fields.schema {
         return Err(Misfit::new("Mismatching schema."));
@@ -273,8 +297,7 @@ fn write_struct(schema: &SchemaRef, members: &[Member], fields: &Struct, out: &m
         return Err(Misfit::new(format!("{} fields in the schema but {} in the value", members.len(), fields.values.len())));
     }
     for (member, value) in members.iter().zip(&fields.values) {
-        out.extend_from_slice(&member.prefix);
-        member.node.write(value, out).map_err(|misfit| misfit.inside(&member.name))?;
+        member.write(value, out)?;
     }
     out.extend_from_slice(if members.is_empty() { b"{}" } else { b"}" });
     Ok(())
@@ -288,7 +311,7 @@ pub(super) struct TopicPlan {
 }
 
 impl EncodePlan for TopicPlan {
-    fn encode(&self, value: &Value, out: &mut BytesMut) -> Result<bool> {
+    fn encode(&self, value: &Value, out: &mut Vec<u8>) -> Result<bool> {
         let start = out.len();
         self.plan.write(value, out).map_err(|misfit| {
             out.truncate(start);

@@ -1,16 +1,15 @@
 //! The schema as `JsonConverter.asJsonSchema` writes it: once for each plan.
 
-use bytes::{BufMut, BytesMut};
 use rowtide_api::{Kind, Schema, SchemaRef};
 
 use super::plan::{Misfit, Node};
 use super::{Settings, text};
 
 /// Appends the schema's JSON object; of a struct's field with its name as the last member.
-pub(super) fn write(schema: &SchemaRef, field: Option<&str>, settings: &Settings, out: &mut BytesMut) -> Result<(), Misfit> {
+pub(super) fn write(schema: &SchemaRef, field: Option<&str>, settings: &Settings, out: &mut Vec<u8>) -> Result<(), Misfit> {
     out.extend_from_slice(b"{\"type\":\"");
     out.extend_from_slice(type_name(&schema.kind).as_bytes());
-    out.put_u8(b'"');
+    out.push(b'"');
     match &schema.kind {
         Kind::Array(items) => member_schema("items", items, settings, out)?,
         Kind::Map(keys, values) => {
@@ -21,11 +20,11 @@ pub(super) fn write(schema: &SchemaRef, field: Option<&str>, settings: &Settings
             out.extend_from_slice(b",\"fields\":[");
             for (index, field) in fields.iter().enumerate() {
                 if index > 0 {
-                    out.put_u8(b',');
+                    out.push(b',');
                 }
                 write(&field.schema, Some(&field.name), settings, out)?;
             }
-            out.put_u8(b']');
+            out.push(b']');
         }
         _ => {}
     }
@@ -34,11 +33,11 @@ pub(super) fn write(schema: &SchemaRef, field: Option<&str>, settings: &Settings
         member("field", out);
         text::string(field, out);
     }
-    out.put_u8(b'}');
+    out.push(b'}');
     Ok(())
 }
 
-fn attributes(schema: &SchemaRef, settings: &Settings, out: &mut BytesMut) -> Result<(), Misfit> {
+fn attributes(schema: &SchemaRef, settings: &Settings, out: &mut Vec<u8>) -> Result<(), Misfit> {
     member("optional", out);
     out.extend_from_slice(if schema.optional { b"true" } else { b"false" });
     if let Some(name) = &schema.name {
@@ -55,16 +54,16 @@ fn attributes(schema: &SchemaRef, settings: &Settings, out: &mut BytesMut) -> Re
     }
     if !schema.parameters.is_empty() {
         member("parameters", out);
-        out.put_u8(b'{');
+        out.push(b'{');
         for (index, (name, value)) in schema.parameters.iter().enumerate() {
             if index > 0 {
-                out.put_u8(b',');
+                out.push(b',');
             }
             text::string(name, out);
-            out.put_u8(b':');
+            out.push(b':');
             text::string(value, out);
         }
-        out.put_u8(b'}');
+        out.push(b'}');
     }
     if let Some(default) = schema.default.as_ref().filter(|default| !default.is_null()) {
         member("default", out);
@@ -80,12 +79,12 @@ fn without_default(schema: &SchemaRef) -> SchemaRef {
     plain.shared()
 }
 
-fn member_schema(name: &str, schema: &SchemaRef, settings: &Settings, out: &mut BytesMut) -> Result<(), Misfit> {
+fn member_schema(name: &str, schema: &SchemaRef, settings: &Settings, out: &mut Vec<u8>) -> Result<(), Misfit> {
     member(name, out);
     write(schema, None, settings, out)
 }
 
-fn member(name: &str, out: &mut BytesMut) {
+fn member(name: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");

@@ -1,12 +1,11 @@
 //! Values without a schema, written by what they are.
 
-use bytes::{BufMut, BytesMut};
 use rowtide_api::Value;
 
 use super::plan::Misfit;
 use super::text;
 
-pub(super) fn write(value: &Value, out: &mut BytesMut) -> Result<(), Misfit> {
+pub(super) fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), Misfit> {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Boolean(truth) => out.extend_from_slice(if *truth { b"true" } else { b"false" }),
@@ -19,37 +18,37 @@ pub(super) fn write(value: &Value, out: &mut BytesMut) -> Result<(), Misfit> {
         Value::String(string) => text::string(string, out),
         Value::Bytes(bytes) => text::base64(bytes, out),
         Value::Array(items) => {
-            out.put_u8(b'[');
+            out.push(b'[');
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
-                    out.put_u8(b',');
+                    out.push(b',');
                 }
                 write(item, out)?;
             }
-            out.put_u8(b']');
+            out.push(b']');
         }
         Value::Map(entries) if entries.iter().all(|(key, _)| key.as_str().is_some()) => {
-            out.put_u8(b'{');
+            out.push(b'{');
             for (index, (key, value)) in entries.iter().enumerate() {
                 if index > 0 {
-                    out.put_u8(b',');
+                    out.push(b',');
                 }
                 text::string(key.as_str().unwrap_or_default(), out);
-                out.put_u8(b':');
+                out.push(b':');
                 write(value, out)?;
             }
-            out.put_u8(b'}');
+            out.push(b'}');
         }
         Value::Map(entries) => {
-            out.put_u8(b'[');
+            out.push(b'[');
             for (index, (key, value)) in entries.iter().enumerate() {
                 out.extend_from_slice(if index > 0 { b",[" } else { b"[" });
                 write(key, out)?;
-                out.put_u8(b',');
+                out.push(b',');
                 write(value, out)?;
-                out.put_u8(b']');
+                out.push(b']');
             }
-            out.put_u8(b']');
+            out.push(b']');
         }
         Value::Struct(_) => return Err(Misfit::new("Mismatching schema.")),
     }

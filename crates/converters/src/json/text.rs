@@ -2,16 +2,62 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{BufMut, BytesMut};
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
+/// Bytes that are looked at together: as many as a vector register holds.
+const BLOCK: usize = 16;
+
+/// JSON that is written often, such as a member's name. A short one is copied as a block of one size, which takes a few
+/// instructions where a copy of any length takes a call.
+pub(super) enum Literal {
+    Short([u8; 2 * BLOCK], usize),
+    Long(Box<[u8]>),
+}
+
+impl Literal {
+    pub(super) fn new(json: &[u8]) -> Self {
+        let mut block = [0; 2 * BLOCK];
+        match block.get_mut(..json.len()) {
+            Some(start) => {
+                start.copy_from_slice(json);
+                Self::Short(block, json.len())
+            }
+            None => Self::Long(json.into()),
+        }
+    }
+
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Short(block, length) => {
+                let end = out.len() + length;
+                out.extend_from_slice(block);
+                out.truncate(end);
+            }
+            Self::Long(json) => out.extend_from_slice(json),
+        }
+    }
+}
+
 /// A quoted string. Jackson escapes control characters, quotes, backslashes, and what lies outside of the basic plane (as
 /// a pair of surrogates); everything else is plain UTF-8.
-pub(crate) fn string(text: &str, out: &mut BytesMut) {
-    out.reserve(text.len() + 2);
-    out.put_u8(b'"');
-    let bytes = text.as_bytes();
+pub(crate) fn string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    let start = out.len();
+    out.extend_from_slice(text.as_bytes());
+    // Most strings are written as they are, so this one is looked at after it was copied, in whole blocks: spaces fill the last.
+    out.extend_from_slice(&[b' '; BLOCK]);
+    if out[start..].as_chunks::<BLOCK>().0.iter().any(has_special) {
+        out.truncate(start);
+        escaped(text.as_bytes(), out);
+    } else {
+        out.truncate(start + text.len());
+    }
+    out.push(b'"');
+}
+
+/// A string's bytes where some have to be escaped.
+fn escaped(bytes: &[u8], out: &mut Vec<u8>) {
     let mut done = 0;
     loop {
         let special = next_special(bytes, done);
@@ -19,40 +65,27 @@ pub(crate) fn string(text: &str, out: &mut BytesMut) {
         let Some(byte) = bytes.get(special) else { break };
         done = special + escape(*byte, &bytes[special..], out);
     }
-    out.put_u8(b'"');
 }
 
 /// Position of the next byte that is not written as it is, or the length.
 fn next_special(bytes: &[u8], from: usize) -> usize {
     let rest = &bytes[from..];
-    let mut at = 0;
-    for chunk in rest.as_chunks::<8>().0 {
-        if has_special(u64::from_le_bytes(*chunk)) {
-            break;
-        }
-        at += 8;
-    }
-    let tail = rest[at..].iter().position(|byte| is_special(*byte));
-    from + tail.map_or(rest.len(), |offset| at + offset)
+    let plain = BLOCK * rest.as_chunks::<BLOCK>().0.iter().take_while(|block| !has_special(block)).count();
+    let tail = rest[plain..].iter().position(|byte| is_special(*byte));
+    from + tail.map_or(rest.len(), |offset| plain + offset)
 }
 
+/// Without branches, so that [`has_special`] becomes vector instructions.
 fn is_special(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\' || byte >= 0xF0
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte >= 0xF0)
 }
 
-/// [`is_special`] of any of eight bytes at once.
-fn has_special(eight: u64) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let below = |bytes: u64, limit: u64| bytes.wrapping_sub(ONES * limit) & !bytes & HIGH;
-    let outside_of_basic_plane = eight & (eight << 1) & (eight << 2) & (eight << 3) & HIGH;
-    let quote = below(eight ^ (ONES * u64::from(b'"')), 1);
-    let backslash = below(eight ^ (ONES * u64::from(b'\\')), 1);
-    (below(eight, 0x20) | quote | backslash | outside_of_basic_plane) != 0
+fn has_special(block: &[u8; BLOCK]) -> bool {
+    block.iter().fold(false, |found, byte| found | is_special(*byte))
 }
 
 /// Writes the escape of the character at the head of `rest` and answers its length there.
-fn escape(byte: u8, rest: &[u8], out: &mut BytesMut) -> usize {
+fn escape(byte: u8, rest: &[u8], out: &mut Vec<u8>) -> usize {
     let short = match byte {
         b'"' | b'\\' => byte,
         0x08 => b'b',
@@ -77,38 +110,38 @@ fn escape(byte: u8, rest: &[u8], out: &mut BytesMut) -> usize {
 }
 
 /// `\u00AB`
-fn unit(code: u16, out: &mut BytesMut) {
+fn unit(code: u16, out: &mut Vec<u8>) {
     let digit = |shift: u16| HEX[usize::from(code >> shift & 0xF)];
     out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
 }
 
 /// Quoted base64 without line breaks, with padding.
-pub(crate) fn base64(bytes: &[u8], out: &mut BytesMut) {
-    out.put_u8(b'"');
+pub(crate) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * 4, 0);
     // the length is the exact one, so that this cannot fail
     let written = STANDARD.encode_slice(bytes, &mut out[start..]).unwrap_or_default();
     out.truncate(start + written);
-    out.put_u8(b'"');
+    out.push(b'"');
 }
 
 /// A whole number.
-pub(crate) fn whole(number: impl itoa::Integer, out: &mut BytesMut) {
+pub(crate) fn whole(number: impl itoa::Integer, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// A double; what is not a number in JSON is quoted.
-pub(crate) fn double(number: f64, out: &mut BytesMut) {
+pub(crate) fn double(number: f64, out: &mut Vec<u8>) {
     floating(crate::number::double(number).as_str(), number.is_finite(), out);
 }
 
 /// A float, with a float's digits.
-pub(crate) fn float(number: f32, out: &mut BytesMut) {
+pub(crate) fn float(number: f32, out: &mut Vec<u8>) {
     floating(crate::number::float(number).as_str(), number.is_finite(), out);
 }
 
-fn floating(text: &str, finite: bool, out: &mut BytesMut) {
+fn floating(text: &str, finite: bool, out: &mut Vec<u8>) {
     if finite {
         out.extend_from_slice(text.as_bytes());
     } else {

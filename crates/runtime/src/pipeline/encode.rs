@@ -2,11 +2,12 @@
 //!
 //! Batches go to the threads in turn and are collected in the same turn, so that any number of threads keeps the order.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rowtide_api::transform::HeaderConverter;
 use rowtide_api::{Converter, EncodedRecord, Error, ErrorKind, Header, Outcome, Result, SourcePosition, SourceRecord};
 use tokio::sync::mpsc;
@@ -40,6 +41,12 @@ pub(super) struct EncodedBatch {
     pub failed: Option<Error>,
 }
 
+/// Where a record's bytes are in its batch's buffer.
+struct Parts {
+    key: Option<Range<usize>>,
+    value: Option<Range<usize>>,
+}
+
 /// Transforms and converters of a connector. Each encode thread has one of its own.
 pub struct Encoder {
     chain: Chain,
@@ -61,9 +68,9 @@ impl Encoder {
     }
 
     fn encode(&mut self, batch: RawBatch, rules: &Rules) -> EncodedBatch {
-        // All bytes of the batch in one buffer, split off record by record.
-        let mut buffer = BytesMut::with_capacity(self.capacity);
-        let mut size = 0;
+        // All bytes of the batch in one buffer; the records get their parts of it once it grows no more.
+        let mut buffer = Vec::with_capacity(self.capacity);
+        let mut parts = Vec::with_capacity(batch.records.len());
         let mut out = EncodedBatch { reached: batch.reached, urgent: batch.urgent, ..EncodedBatch::default() };
         out.positions.reserve(batch.records.len());
         out.records.reserve(batch.records.len());
@@ -80,12 +87,12 @@ impl Encoder {
                 Outcome::Failed(error) => Err(error),
             };
             match outcome {
-                Ok(Some(record)) => {
-                    size += record.key.as_ref().map_or(0, Bytes::len) + record.value.as_ref().map_or(0, Bytes::len);
+                Ok(Some((record, part))) => {
                     if out.topics.last().is_none_or(|last| !Arc::ptr_eq(last, &record.topic)) {
                         note_topic(&mut out.topics, &record.topic);
                     }
                     out.records.push(record);
+                    parts.push(part);
                     out.positions.push((position, false));
                 }
                 Ok(None) => out.positions.push((position, true)),
@@ -99,7 +106,12 @@ impl Encoder {
                 },
             }
         }
-        self.capacity = size + size / 8;
+        self.capacity = buffer.len() + buffer.len() / 8;
+        let buffer = Bytes::from(buffer);
+        for (record, Parts { key, value }) in out.records.iter_mut().zip(parts) {
+            record.key = key.map(|range| buffer.slice(range));
+            record.value = value.map(|range| buffer.slice(range));
+        }
         TaskMetrics::add(&rules.metrics.filtered, filtered);
         out
     }
@@ -113,15 +125,16 @@ impl Encoder {
         self.chain.apply(record, rules.tolerance.retry_for != Some(Duration::ZERO), &mut again)
     }
 
-    fn convert(&mut self, sequence: u64, record: SourceRecord, buffer: &mut BytesMut) -> Result<EncodedRecord> {
+    /// The record but for key and value, and where those are in the buffer.
+    fn convert(&mut self, sequence: u64, record: SourceRecord, buffer: &mut Vec<u8>) -> Result<(EncodedRecord, Parts)> {
         let key = self.key.encode(&record.topic, &record.key, buffer)?;
         let value = self.value.encode(&record.topic, &record.value, buffer)?;
         let headers = self.convert_headers(&record.topic, &record.headers, buffer)?;
         let SourceRecord { topic, partition, timestamp, .. } = record;
-        Ok(EncodedRecord { sequence, topic, partition, key, value, headers, timestamp })
+        Ok((EncodedRecord { sequence, topic, partition, key: None, value: None, headers, timestamp }, Parts { key, value }))
     }
 
-    fn convert_headers(&mut self, topic: &Arc<str>, headers: &Arc<[Header]>, buffer: &mut BytesMut) -> Result<EncodedHeaders> {
+    fn convert_headers(&mut self, topic: &Arc<str>, headers: &Arc<[Header]>, buffer: &mut Vec<u8>) -> Result<EncodedHeaders> {
         if headers.is_empty() {
             return Ok(self.no_headers.clone());
         }
@@ -131,14 +144,14 @@ impl Encoder {
             return Ok(encoded.clone());
         }
         let mut encoded = Vec::with_capacity(headers.len());
+        let start = buffer.len();
         for header in headers.iter() {
             let present = self.headers.encode(topic, &header.name, &header.datum, buffer).map_err(|error| {
-                buffer.clear();
                 error.context(&format!("cannot convert the header '{}' of a record of topic {topic}", header.name))
             })?;
             // A copy: it may outlive the batch and must not pin its buffer (DESIGN, invariant 3).
-            encoded.push((header.name.clone(), present.then(|| Bytes::copy_from_slice(buffer))));
-            buffer.clear();
+            encoded.push((header.name.clone(), present.then(|| Bytes::copy_from_slice(&buffer[start..]))));
+            buffer.truncate(start);
         }
         let encoded = EncodedHeaders::from(encoded);
         if Arc::strong_count(headers) > 1 {

@@ -1,9 +1,9 @@
 //! The cache of encoding plans: one per topic and schema, of one converter.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
 use rowtide_api::{Converter, Datum, EncodePlan, Error, Plan, Result, SchemaRef};
 
 /// Above so many plans all are dropped and compiled again as they are needed: a transform that makes a new schema for
@@ -17,8 +17,8 @@ pub struct Plans {
     /// by the schema's address; holding the schema keeps the address its own
     by_schema: HashMap<usize, PerSchema>,
     count: usize,
-    /// the plan used last: most records follow one of their own kind
-    last: Option<(Arc<str>, usize, Arc<dyn EncodePlan>)>,
+    /// the plans used last, for data without schema and with one: most records follow one of their own kind, or its tombstone
+    last: [Option<(Arc<str>, usize, Arc<dyn EncodePlan>)>; 2],
 }
 
 struct PerSchema {
@@ -29,26 +29,28 @@ struct PerSchema {
 impl Plans {
     /// An empty cache; `role` is `key` or `value`, for errors.
     pub fn new(converter: Arc<dyn Converter>, role: &'static str) -> Self {
-        Self { converter, role, by_schema: HashMap::new(), count: 0, last: None }
+        Self { converter, role, by_schema: HashMap::new(), count: 0, last: [None, None] }
     }
 
-    /// Encodes a datum into the shared buffer and splits its bytes off; none is null.
-    pub fn encode(&mut self, topic: &Arc<str>, datum: &Datum, out: &mut BytesMut) -> Result<Option<Bytes>> {
+    /// Appends a datum's bytes and says where they are; none is null, and leaves `out` as it was, as an error does.
+    pub fn encode(&mut self, topic: &Arc<str>, datum: &Datum, out: &mut Vec<u8>) -> Result<Option<Range<usize>>> {
         let address = datum.schema.as_ref().map_or(0, |schema| Arc::as_ptr(schema) as usize);
-        let known = matches!(&self.last, Some((last, schema, _)) if *schema == address && Arc::ptr_eq(last, topic));
+        let kind = usize::from(datum.schema.is_some());
+        let known = matches!(&self.last[kind], Some((last, schema, _)) if *schema == address && Arc::ptr_eq(last, topic));
         if !known {
             let plan = self.plan(topic, datum.schema.as_ref(), address)?;
-            self.last = Some((topic.clone(), address, plan));
+            self.last[kind] = Some((topic.clone(), address, plan));
         }
-        let Some((_, _, plan)) = &self.last else { return Ok(None) };
+        let Some((_, _, plan)) = &self.last[kind] else { return Ok(None) };
+        let start = out.len();
         match plan.encode(&datum.value, out) {
-            Ok(true) => Ok(Some(out.split().freeze())),
+            Ok(true) => Ok(Some(start..out.len())),
             Ok(false) => {
-                out.clear();
+                out.truncate(start);
                 Ok(None)
             }
             Err(error) => {
-                out.clear();
+                out.truncate(start);
                 Err(error.context(&format!("cannot convert the {} of a record of topic {topic}", self.role)))
             }
         }
