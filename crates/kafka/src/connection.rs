@@ -7,7 +7,7 @@ use crate::config::{ClientConfig, SaslMechanism};
 use crate::error::{KafkaError, codes};
 use crate::sasl;
 use base64::Engine as _;
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, RequestHeader, ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest,
 };
@@ -15,6 +15,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, Str
 use ring::rand::SecureRandom;
 use rustls::pki_types::ServerName;
 use std::collections::HashMap;
+use std::io::IoSlice;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -237,8 +238,19 @@ impl Connection {
 
     /// Writes a request; the answer comes by the receiver. Requests go out in the order of the calls.
     pub(crate) async fn send<R: Request>(&self, request: &R, version: i16) -> Result<oneshot::Receiver<Answer>, KafkaError> {
+        let mut body = BytesMut::new();
+        request.encode(&mut body, version).map_err(|e| self.not_encoded(&e))?;
+        self.send_pieces::<R>(vec![body.freeze()], version).await
+    }
+
+    /// The same for a request whose encoded body is at hand, in pieces to be written one after the other.
+    pub(crate) async fn send_pieces<R: Request>(
+        &self,
+        body: Vec<Bytes>,
+        version: i16,
+    ) -> Result<oneshot::Receiver<Answer>, KafkaError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) & i32::MAX;
-        let frame = self.frame(request, version, id)?;
+        let frame = self.frame::<R>(body, version, id)?;
         let (sender, receiver) = oneshot::channel();
         {
             let mut pending = self.shared.pending();
@@ -252,21 +264,17 @@ impl Connection {
     }
 
     /// Writes a request that the broker never answers: a produce request with `acks=0`.
-    pub(crate) async fn send_unanswered<R: Request>(&self, request: &R, version: i16) -> Result<(), KafkaError> {
+    pub(crate) async fn send_unanswered<R: Request>(&self, body: Vec<Bytes>, version: i16) -> Result<(), KafkaError> {
         if self.is_closed() {
             return Err(lost(&self.address, "it was closed"));
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) & i32::MAX;
-        self.write(&self.frame(request, version, id)?).await
+        self.write(&self.frame::<R>(body, version, id)?).await
     }
 
-    async fn write(&self, frame: &[u8]) -> Result<(), KafkaError> {
+    async fn write(&self, frame: &[Bytes]) -> Result<(), KafkaError> {
         let mut writer = self.writer.lock().await;
-        let written = async {
-            writer.write_all(frame).await?;
-            writer.flush().await
-        };
-        let problem = match tokio::time::timeout(self.timeout, written).await {
+        let problem = match tokio::time::timeout(self.timeout, write_pieces(&mut **writer, frame)).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(e)) => e.to_string(),
             Err(_) => "it took no bytes within request.timeout.ms".into(),
@@ -302,26 +310,37 @@ impl Connection {
         R::Response::decode(&mut body, version).map_err(|e| bad(&e))
     }
 
-    fn frame<R: Request>(&self, request: &R, version: i16, id: i32) -> Result<BytesMut, KafkaError> {
-        let bad = |e: &dyn std::fmt::Display| KafkaError::Protocol {
-            address: self.address.clone(),
-            problem: format!("request not encoded: {e}"),
-        };
+    /// The body with what goes before it: the length of it all, and the request's header.
+    fn frame<R: Request>(&self, body: Vec<Bytes>, version: i16, id: i32) -> Result<Vec<Bytes>, KafkaError> {
         let header = RequestHeader::default()
             .with_request_api_key(R::KEY)
             .with_request_api_version(version)
             .with_correlation_id(id)
             .with_client_id(Some(self.client_id.clone()));
-        let header_version = R::header_version(version);
-        let size =
-            request.compute_size(version).map_err(|e| bad(&e))? + header.compute_size(header_version).map_err(|e| bad(&e))?;
-        let length = i32::try_from(size).map_err(|e| bad(&e))?;
-        let mut frame = BytesMut::with_capacity(size + 4);
-        frame.put_i32(length);
-        header.encode(&mut frame, header_version).map_err(|e| bad(&e))?;
-        request.encode(&mut frame, version).map_err(|e| bad(&e))?;
-        Ok(frame)
+        let mut head = BytesMut::from(&[0; 4][..]);
+        header.encode(&mut head, R::header_version(version)).map_err(|e| self.not_encoded(&e))?;
+        let size = head.len() - 4 + body.iter().map(Bytes::len).sum::<usize>();
+        let length = i32::try_from(size).map_err(|e| self.not_encoded(&e))?;
+        head[..4].copy_from_slice(&length.to_be_bytes());
+        Ok(std::iter::once(head.freeze()).chain(body).collect())
     }
+
+    fn not_encoded(&self, problem: &dyn std::fmt::Display) -> KafkaError {
+        KafkaError::Protocol { address: self.address.clone(), problem: format!("request not encoded: {problem}") }
+    }
+}
+
+/// Writes pieces as one, so that none has to be copied to the others.
+async fn write_pieces(writer: &mut (dyn AsyncWrite + Send + Unpin), pieces: &[Bytes]) -> std::io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = pieces.iter().filter(|piece| !piece.is_empty()).map(|piece| IoSlice::new(piece)).collect();
+    let mut left = &mut slices[..];
+    while !left.is_empty() {
+        match writer.write_vectored(left).await? {
+            0 => return Err(std::io::ErrorKind::WriteZero.into()),
+            written => IoSlice::advance_slices(&mut left, written),
+        }
+    }
+    writer.flush().await
 }
 
 type Halves = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);

@@ -4,7 +4,7 @@
 //! Pure: bytes in, records out; no clock, no IO. Not here: which records share a batch (`producer::accumulator`).
 
 use crate::compression::Compression;
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 use std::sync::Arc;
 
 /// Bytes before the first record.
@@ -26,19 +26,15 @@ pub struct RecordParts<'a> {
     pub key: Option<&'a [u8]>,
     /// The value; null is a tombstone.
     pub value: Option<&'a [u8]>,
-    /// The headers.
-    pub headers: &'a [Header],
+    /// The headers, as [`encode_headers`] wrote them.
+    pub headers: &'a [u8],
     /// Milliseconds since 1970.
     pub timestamp: i64,
 }
 
 impl RecordParts<'_> {
     fn payload_size(&self) -> usize {
-        let mut size = bytes_size(self.key) + bytes_size(self.value) + varint_size(self.headers.len() as i64);
-        for (name, value) in self.headers {
-            size += bytes_size(Some(name.as_bytes())) + bytes_size(value.as_deref());
-        }
-        size
+        bytes_size(self.key) + bytes_size(self.value) + self.headers.len()
     }
 
     /// The size of a batch of this record alone as Java's producer estimates it before it accepts a record
@@ -46,6 +42,17 @@ impl RecordParts<'_> {
     pub fn size_upper_bound(&self) -> usize {
         BATCH_OVERHEAD + MAX_RECORD_OVERHEAD + self.payload_size()
     }
+}
+
+/// Headers as a record holds them: their number, then names and values. Many records have the same ones.
+pub fn encode_headers(headers: &[Header]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_varint(&mut out, headers.len() as i64);
+    for (name, value) in headers {
+        put_bytes(&mut out, Some(name.as_bytes()));
+        put_bytes(&mut out, value.as_deref());
+    }
+    out
 }
 
 fn zigzag(n: i64) -> u64 {
@@ -64,21 +71,21 @@ fn bytes_size(bytes: Option<&[u8]>) -> usize {
     }
 }
 
-fn put_varint(out: &mut BytesMut, n: i64) {
+fn put_varint(out: &mut Vec<u8>, n: i64) {
     let mut rest = zigzag(n);
     while rest >= 0x80 {
-        out.put_u8(rest as u8 | 0x80);
+        out.push(rest as u8 | 0x80);
         rest >>= 7;
     }
-    out.put_u8(rest as u8);
+    out.push(rest as u8);
 }
 
-fn put_bytes(out: &mut BytesMut, bytes: Option<&[u8]>) {
+fn put_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     match bytes {
         None => put_varint(out, -1),
         Some(b) => {
             put_varint(out, b.len() as i64);
-            out.put_slice(b);
+            out.extend_from_slice(b);
         }
     }
 }
@@ -104,7 +111,7 @@ impl ProducerState {
 /// A batch under construction: room for the header, then encoded records.
 #[derive(Debug)]
 pub struct BatchBuilder {
-    buffer: BytesMut,
+    buffer: Vec<u8>,
     count: i32,
     base_timestamp: i64,
     max_timestamp: i64,
@@ -113,8 +120,8 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// An empty batch with room for about `capacity` bytes.
     pub fn with_capacity(capacity: usize) -> Self {
-        let mut buffer = BytesMut::with_capacity(capacity.max(BATCH_OVERHEAD));
-        buffer.put_bytes(0, BATCH_OVERHEAD);
+        let mut buffer = Vec::with_capacity(capacity.max(BATCH_OVERHEAD));
+        buffer.resize(BATCH_OVERHEAD, 0);
         Self { buffer, count: 0, base_timestamp: 0, max_timestamp: i64::MIN }
     }
 
@@ -130,16 +137,12 @@ impl BatchBuilder {
         let out = &mut self.buffer;
         out.reserve(size + 10);
         put_varint(out, size as i64);
-        out.put_u8(0);
+        out.push(0);
         put_varint(out, delta);
         put_varint(out, offset);
         put_bytes(out, record.key);
         put_bytes(out, record.value);
-        put_varint(out, record.headers.len() as i64);
-        for (name, value) in record.headers {
-            put_bytes(out, Some(name.as_bytes()));
-            put_bytes(out, value.as_deref());
-        }
+        out.extend_from_slice(record.headers);
         self.count += 1;
     }
 
@@ -159,13 +162,13 @@ impl BatchBuilder {
     }
 
     /// Compresses the records and fills in the header and checksum.
-    pub fn finish(self, compression: Compression, producer: ProducerState) -> std::io::Result<BytesMut> {
+    pub fn finish(self, compression: Compression, producer: ProducerState) -> std::io::Result<Vec<u8>> {
         let mut batch = self.buffer;
         if compression != Compression::None {
             let mut packed = Vec::with_capacity(batch.len() / 2 + BATCH_OVERHEAD);
             packed.resize(BATCH_OVERHEAD, 0);
             compression.compress(&batch[BATCH_OVERHEAD..], &mut packed)?;
-            batch = BytesMut::from(Bytes::from(packed));
+            batch = packed;
         }
         let length = (batch.len() - 12) as i32;
         let mut header = &mut batch[..BATCH_OVERHEAD];
@@ -194,14 +197,14 @@ fn seal(batch: &mut [u8]) {
 
 /// Gives a finished batch another producer state, for a retry after the producer's epoch was raised.
 pub fn rewrite_producer_state(batch: &Bytes, producer: ProducerState) -> Bytes {
-    let mut copy = BytesMut::from(&batch[..]);
+    let mut copy = batch.to_vec();
     if let Some(mut at) = copy.get_mut(43..57) {
         at.put_i64(producer.id);
         at.put_i16(producer.epoch);
         at.put_i32(producer.base_sequence);
         seal(&mut copy);
     }
-    copy.freeze()
+    copy.into()
 }
 
 /// A record as read from a batch.

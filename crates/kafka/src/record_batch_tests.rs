@@ -25,9 +25,10 @@ fn build(records: &[Fields], codec: Compression, state: ProducerState) -> Bytes 
     let mut builder = BatchBuilder::with_capacity(64);
     for (key, value, headers, timestamp) in records {
         let headers: Vec<Header> = headers.iter().map(|(n, v)| (n.as_str().into(), v.clone().map(Bytes::from))).collect();
+        let headers = encode_headers(&headers);
         builder.append(&RecordParts { key: key.as_deref(), value: value.as_deref(), headers: &headers, timestamp: *timestamp });
     }
-    builder.finish(codec, state).unwrap().freeze()
+    builder.finish(codec, state).unwrap().into()
 }
 
 proptest! {
@@ -56,6 +57,7 @@ proptest! {
     #[test]
     fn javas_upper_bound_is_never_below_the_batch(record in fields()) {
         let headers: Vec<Header> = record.2.iter().map(|(n, v)| (n.as_str().into(), v.clone().map(Bytes::from))).collect();
+        let headers = encode_headers(&headers);
         let bound = RecordParts { key: record.0.as_deref(), value: record.1.as_deref(), headers: &headers, timestamp: record.3 }.size_upper_bound();
         let wire = build(&[record], Compression::None, ProducerState::NONE);
         prop_assert!(wire.len() <= bound && bound <= wire.len() + 21);

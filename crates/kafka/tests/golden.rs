@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rowtide_kafka::Compression;
-use rowtide_kafka::record_batch::{BatchBuilder, DecodedBatch, Header, ProducerState, RecordParts, decode_next};
+use rowtide_kafka::record_batch::{BatchBuilder, DecodedBatch, Header, ProducerState, RecordParts, decode_next, encode_headers};
 
 fn segment(codec: &str) -> Bytes {
     let path = format!("{}/tests/golden/java-4.3.1-{codec}.batch", env!("CARGO_MANIFEST_DIR"));
@@ -46,7 +46,7 @@ fn our_batch_of_the_same_records_is_javas_byte_for_byte() {
         builder.append(&RecordParts {
             key: r.key.as_deref(),
             value: r.value.as_deref(),
-            headers: &headers,
+            headers: &encode_headers(&headers),
             timestamp: r.timestamp,
         });
     }

@@ -9,7 +9,8 @@ use crate::client::ClusterMetadata;
 use crate::config::ProducerSettings;
 use crate::error::{KafkaError, ProduceError, codes};
 use crate::partitioner::partition_for_key;
-use crate::record_batch::{BatchBuilder, ProducerState, RecordParts};
+use crate::record_batch::{BatchBuilder, Header, ProducerState, RecordParts, encode_headers};
+use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +63,12 @@ pub(super) enum Append {
 /// All that waits or is under way.
 pub(super) struct Accumulator {
     pub settings: ProducerSettings,
-    pub topics: HashMap<Arc<str>, Topic>,
+    /// Places in `topics`, none of which is ever taken away.
+    pub names: HashMap<Arc<str>, usize>,
+    pub topics: Vec<Topic>,
+    /// The topic and the headers of the record before: most records follow one like it.
+    last_topic: Option<(Arc<str>, usize)>,
+    last_headers: Option<(Arc<[Header]>, Bytes)>,
     pub partitions: Vec<Partition>,
     pub targets: HashMap<i32, Target>,
     pub used: usize,
@@ -86,7 +92,10 @@ impl Accumulator {
         let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut seed);
         Self {
             settings,
-            topics: HashMap::new(),
+            names: HashMap::new(),
+            topics: Vec::new(),
+            last_topic: None,
+            last_headers: None,
             partitions: Vec::new(),
             targets: HashMap::new(),
             used: 0,
@@ -124,9 +133,32 @@ impl Accumulator {
         self.ratio = if seen > self.ratio { seen } else { self.ratio * 0.9 + seen * 0.1 };
     }
 
+    fn topic_of(&mut self, record: &ProducerRecord) -> Option<usize> {
+        if let Some((name, at)) = &self.last_topic
+            && Arc::ptr_eq(name, &record.topic)
+        {
+            return Some(*at);
+        }
+        let at = *self.names.get(&record.topic)?;
+        self.last_topic = Some((record.topic.clone(), at));
+        Some(at)
+    }
+
+    fn headers_of(&mut self, record: &ProducerRecord) -> Bytes {
+        if let Some((headers, encoded)) = &self.last_headers
+            && Arc::ptr_eq(headers, &record.headers)
+        {
+            return encoded.clone();
+        }
+        let encoded = Bytes::from(encode_headers(&record.headers));
+        self.last_headers = Some((record.headers.clone(), encoded.clone()));
+        encoded
+    }
+
     /// The partition for a record, as Java's producer chooses (KIP-480, KIP-794).
     fn choose(&mut self, record: &ProducerRecord, size: usize) -> Option<Result<usize, ProduceError>> {
-        let topic = self.topics.get_mut(&record.topic)?;
+        let at = self.topic_of(record)?;
+        let topic = &mut self.topics[at];
         let count = topic.partitions.len();
         if let Some(wanted) = record.partition {
             let found = usize::try_from(wanted).ok().and_then(|p| topic.partitions.get(p));
@@ -169,10 +201,11 @@ impl Accumulator {
 
     /// Writes a record into its partition's batch.
     pub(super) fn append(&mut self, record: &ProducerRecord, now: Instant, now_ms: i64) -> Append {
+        let headers = self.headers_of(record);
         let parts = RecordParts {
             key: record.key.as_deref(),
             value: record.value.as_deref(),
-            headers: &record.headers,
+            headers: &headers,
             timestamp: record.timestamp.unwrap_or(now_ms),
         };
         let size = parts.size_upper_bound();
@@ -337,11 +370,11 @@ impl Accumulator {
             if found.leaders.is_empty() {
                 continue;
             }
-            let topic = self.topics.entry(name.clone()).or_insert_with(|| Topic {
-                partitions: Vec::new(),
-                sticky: usize::MAX,
-                sticky_bytes: 0,
+            let place = *self.names.entry(name.clone()).or_insert_with(|| {
+                self.topics.push(Topic { partitions: Vec::new(), sticky: usize::MAX, sticky_bytes: 0 });
+                self.topics.len() - 1
             });
+            let topic = &mut self.topics[place];
             for (index, leader) in found.leaders.iter().enumerate() {
                 if index >= topic.partitions.len() {
                     topic.partitions.push(self.partitions.len());

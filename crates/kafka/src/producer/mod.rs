@@ -2,11 +2,12 @@
 //!
 //! Idempotent by default, `acks=all`, at most `max.in.flight.requests.per.connection` requests a broker, order kept within a
 //! partition over retries. Here: the API and what its parts share. The parts: `accumulator` (waiting records), `batch`
-//! (one partition), `outcome` (what an answer means), `sender` (the tasks).
+//! (one partition), `outcome` (what an answer means), `request` (its bytes), `sender` (the tasks).
 
 mod accumulator;
 mod batch;
 mod outcome;
+mod request;
 mod sender;
 
 use crate::client::{Client, backoff};
@@ -302,7 +303,7 @@ impl Producer {
         let deadline = Instant::now().checked_add(config.producer.max_block);
         let mut failures = 0;
         loop {
-            missing.retain(|name| !self.shared.lock().topics.contains_key(name.as_str()));
+            missing.retain(|name| !self.shared.lock().names.contains_key(name.as_str()));
             if missing.is_empty() {
                 break;
             }
@@ -319,7 +320,7 @@ impl Producer {
                     break;
                 }
             }
-            missing.retain(|name| !self.shared.lock().topics.contains_key(name.as_str()));
+            missing.retain(|name| !self.shared.lock().names.contains_key(name.as_str()));
             if missing.is_empty() {
                 break;
             }
@@ -347,7 +348,7 @@ impl Producer {
                 continue;
             }
             last = Some(&record.topic);
-            if !accumulator.topics.contains_key(&record.topic) && !missing.iter().any(|m| **m == *record.topic) {
+            if !accumulator.names.contains_key(&record.topic) && !missing.iter().any(|m| **m == *record.topic) {
                 missing.push(record.topic.to_string());
             }
         }

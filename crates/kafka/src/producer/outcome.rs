@@ -8,7 +8,7 @@ use super::accumulator::{Accumulator, Outgoing};
 use super::batch::{Batch, Body, add_sequence};
 use crate::client::backoff;
 use crate::error::{KafkaError, ProduceError, code_name, codes, is_retriable};
-use crate::record_batch::{BatchBuilder, DecodedRecord, Header, RecordParts, decode_next};
+use crate::record_batch::{BatchBuilder, DecodedRecord, Header, RecordParts, decode_next, encode_headers};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -219,7 +219,7 @@ fn with_parts<T>(record: &DecodedRecord, then: impl FnOnce(RecordParts<'_>) -> T
     then(RecordParts {
         key: record.key.as_deref(),
         value: record.value.as_deref(),
-        headers: &headers,
+        headers: &encode_headers(&headers),
         timestamp: record.timestamp,
     })
 }

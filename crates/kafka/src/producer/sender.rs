@@ -6,15 +6,14 @@ use super::Shared;
 use super::accumulator::{Outgoing, Turn};
 use super::batch::Body;
 use super::outcome::{Answer, RetryPace};
+use super::request::{TopicBatches, produce_request};
 use crate::client::backoff;
 use crate::compression::Compression;
 use crate::connection::Connection;
 use crate::error::{KafkaError, ProduceError, code_name, is_stale_metadata};
 use crate::record_batch::{ProducerState, rewrite_producer_state};
 use bytes::Bytes;
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, ProduceResponse, TopicName};
-use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, ProduceResponse};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,12 +62,12 @@ async fn send_once(shared: &Arc<Shared>, node: i32, connection: Arc<Connection>)
         Ok(version) => version,
         Err(error) => return settle(shared, node, outgoing, Err(error)),
     };
-    let request = build(shared, &outgoing);
+    let request = build(shared, &outgoing, version);
     if shared.client.config.producer.acks == 0 {
-        let result = connection.send_unanswered(&request, version).await;
+        let result = connection.send_unanswered::<ProduceRequest>(request, version).await;
         return settle(shared, node, outgoing, result.map(|()| None));
     }
-    let sent = connection.send(&request, version).await;
+    let sent = connection.send_pieces::<ProduceRequest>(request, version).await;
     let waiting = match sent {
         Ok(waiting) => waiting,
         Err(error) => {
@@ -102,7 +101,7 @@ fn seal_all(shared: &Shared, outgoing: &mut [Outgoing]) -> Result<(), KafkaError
                     .finish(compression, state)
                     .map_err(|e| KafkaError::Config { key: "compression.type".into(), problem: e.to_string() })?;
                 packed += bytes.len();
-                bytes.freeze()
+                bytes.into()
             }
             Body::Sealed(bytes) if std::mem::take(&mut batch.rewrite) => rewrite_producer_state(&bytes, state),
             Body::Sealed(bytes) => bytes,
@@ -114,26 +113,22 @@ fn seal_all(shared: &Shared, outgoing: &mut [Outgoing]) -> Result<(), KafkaError
     Ok(())
 }
 
-fn build(shared: &Shared, outgoing: &[Outgoing]) -> ProduceRequest {
-    let mut topics: Vec<TopicProduceData> = Vec::new();
+fn build(shared: &Shared, outgoing: &[Outgoing], version: i16) -> Vec<Bytes> {
+    let mut topics: Vec<TopicBatches> = Vec::new();
     let mut place: HashMap<Arc<str>, usize> = HashMap::new();
     let accumulator = shared.lock();
     for Outgoing { partition, batch } in outgoing {
         let Body::Sealed(bytes) = &batch.body else { continue };
         let partition = &accumulator.partitions[*partition];
         let at = *place.entry(partition.topic.clone()).or_insert_with(|| {
-            let name = TopicName(StrBytes::from_string(partition.topic.to_string()));
-            topics.push(TopicProduceData::default().with_name(name));
+            topics.push((partition.topic.clone(), Vec::new()));
             topics.len() - 1
         });
-        let data = PartitionProduceData::default().with_index(partition.index).with_records(Some(bytes.clone()));
-        topics[at].partition_data.push(data);
+        topics[at].1.push((partition.index, bytes.clone()));
     }
     let config = &shared.client.config;
-    ProduceRequest::default()
-        .with_acks(config.producer.acks)
-        .with_timeout_ms(config.request_timeout.as_millis().min(i32::MAX as u128) as i32)
-        .with_topic_data(topics)
+    let timeout = config.request_timeout.as_millis().min(i32::MAX as u128) as i32;
+    produce_request(&topics, config.producer.acks, timeout, version)
 }
 
 fn settle(shared: &Arc<Shared>, node: i32, outgoing: Vec<Outgoing>, result: Result<Option<ProduceResponse>, KafkaError>) {
@@ -228,7 +223,7 @@ pub(super) async fn run_keeper(shared: Arc<Shared>) {
 
 /// Asks for the metadata of all topics in use.
 async fn refresh(shared: &Arc<Shared>) -> Result<(), KafkaError> {
-    let names: Vec<String> = shared.lock().topics.keys().map(|t| t.to_string()).collect();
+    let names: Vec<String> = shared.lock().names.keys().map(|t| t.to_string()).collect();
     let metadata = shared.client.metadata(Some(&names), true).await?;
     let (failed, settings_error) = {
         let mut accumulator = shared.lock();
