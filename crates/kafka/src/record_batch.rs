@@ -135,7 +135,7 @@ impl BatchBuilder {
         let offset = i64::from(self.count);
         let size = 1 + varint_size(delta) + varint_size(offset) + record.payload_size();
         let out = &mut self.buffer;
-        out.reserve(size + 10);
+        out.reserve(size + varint_size(size as i64));
         put_varint(out, size as i64);
         out.push(0);
         put_varint(out, delta);

@@ -225,7 +225,8 @@ impl Accumulator {
         let mut wake = None;
         let fits = partition.queue.back().is_some_and(|b| matches!(&b.body, Body::Open(o) if o.len() + size <= batch_size));
         if !fits {
-            let capacity = partition.size_hint.max(size).min(batch_size.max(size));
+            // Somewhat more than the largest one: a buffer that falls short by a few bytes is copied to one of twice the size.
+            let capacity = (partition.size_hint + partition.size_hint / 8).max(size).min(batch_size.max(size));
             partition.queue.push_back(Batch {
                 id: self.next_id,
                 span: ID_SPAN,
