@@ -18,8 +18,11 @@ pub struct Plans {
     by_schema: HashMap<usize, PerSchema>,
     count: usize,
     /// the plans used last, for data without schema and with one: most records follow one of their own kind, or its tombstone
-    last: [Option<(Arc<str>, usize, Arc<dyn EncodePlan>)>; 2],
+    last: [Option<LastPlan>; 2],
 }
+
+/// A plan with its topic and its schema's address.
+type LastPlan = (Arc<str>, usize, Arc<dyn EncodePlan>);
 
 struct PerSchema {
     _schema: Option<SchemaRef>,
