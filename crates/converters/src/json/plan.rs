@@ -1,9 +1,9 @@
 //! A schema compiled for writing its values as JSON: names are escaped and defaults are written once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use rowtide_api::{EncodePlan, Error, Field, Kind, Result, Schema, SchemaRef, Struct, Value};
+use rowtide_api::{EncodePlan, Error, Field, Kind, Result, Schema, SchemaRef, Struct, Value, Values};
 
 use super::text::{self, Literal};
 use super::{Settings, schema, schemaless};
@@ -49,7 +49,20 @@ enum Shape {
     Object(Box<Node>),
     /// other keys: an array of pairs
     Pairs(Box<(Node, Node)>),
-    Struct(SchemaRef, Vec<Member>),
+    Struct(StructPlan),
+}
+
+struct StructPlan {
+    schema: SchemaRef,
+    members: Vec<Member>,
+    /// the shared values seen last: the rows of a snapshot have one `source` block, which is written once
+    last: Mutex<Option<Written>>,
+}
+
+/// Shared values and their JSON.
+struct Written {
+    values: Arc<[Value]>,
+    json: Box<[u8]>,
 }
 
 /// A field of a struct.
@@ -179,6 +192,45 @@ impl Member {
     }
 }
 
+impl StructPlan {
+    fn write(&self, fields: &Struct, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        // nearly always the very schema that the plan was made from
+        if !Arc::ptr_eq(&self.schema, &fields.schema) && self.schema != fields.schema {
+            return Err(Misfit::new("Mismatching schema."));
+        }
+        if self.members.len() != fields.values.len() {
+            let (wanted, found) = (self.members.len(), fields.values.len());
+            return Err(Misfit::new(format!("{wanted} fields in the schema but {found} in the value")));
+        }
+        match &fields.values {
+            Values::Own(values) => self.write_members(values, out),
+            Values::Shared(values) => self.write_shared(values, out),
+        }
+    }
+
+    fn write_members(&self, values: &[Value], out: &mut Vec<u8>) -> Result<(), Misfit> {
+        for (member, value) in self.members.iter().zip(values) {
+            member.write(value, out)?;
+        }
+        out.extend_from_slice(if self.members.is_empty() { b"{}" } else { b"}" });
+        Ok(())
+    }
+
+    fn write_shared(&self, values: &Arc<[Value]>, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        // no encoder waits for another one
+        let Ok(mut last) = self.last.try_lock() else { return self.write_members(values, out) };
+        match &*last {
+            Some(written) if Arc::ptr_eq(&written.values, values) => out.extend_from_slice(&written.json),
+            _ => {
+                let start = out.len();
+                self.write_members(values, out)?;
+                *last = Some(Written { values: values.clone(), json: out[start..].into() });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Shape {
     fn compile(schema: &SchemaRef, settings: &Settings) -> Result<Self, Misfit> {
         Ok(match &schema.kind {
@@ -199,7 +251,11 @@ impl Shape {
             Kind::Map(keys, values) => Shape::Pairs(Box::new((Node::compile(keys, settings)?, Node::compile(values, settings)?))),
             Kind::Struct(fields) => {
                 let members = fields.iter().enumerate().map(|(index, field)| Member::compile(index == 0, field, settings));
-                Shape::Struct(schema.clone(), members.collect::<Result<_, _>>()?)
+                Shape::Struct(StructPlan {
+                    schema: schema.clone(),
+                    members: members.collect::<Result<_, _>>()?,
+                    last: Mutex::default(),
+                })
             }
         })
     }
@@ -221,7 +277,7 @@ impl Shape {
             (Shape::Array(item), Value::Array(items)) => write_array(item, items, out)?,
             (Shape::Object(node), Value::Map(entries)) => write_object(node, entries, out)?,
             (Shape::Pairs(nodes), Value::Map(entries)) => write_pairs(nodes, entries, out)?,
-            (Shape::Struct(schema, members), Value::Struct(fields)) => write_struct(schema, members, fields, out)?,
+            (Shape::Struct(plan), Value::Struct(fields)) => plan.write(fields, out)?,
             _ => return Err(Misfit::new(format!("Invalid type for {}: {}", self.name(), logical::kind_of(value)))),
         }
         Ok(())
@@ -285,21 +341,6 @@ fn write_pairs((keys, values): &(Node, Node), entries: &[(Value, Value)], out: &
         out.push(b']');
     }
     out.push(b']');
-    Ok(())
-}
-
-fn write_struct(schema: &SchemaRef, members: &[Member], fields: &Struct, out: &mut Vec<u8>) -> Result<(), Misfit> {
-    // nearly always the very schema that the plan was made from
-    if !Arc::ptr_eq(schema, &fields.schema) && *schema != fields.schema {
-        return Err(Misfit::new("Mismatching schema."));
-    }
-    if members.len() != fields.values.len() {
-        return Err(Misfit::new(format!("{} fields in the schema but {} in the value", members.len(), fields.values.len())));
-    }
-    for (member, value) in members.iter().zip(&fields.values) {
-        member.write(value, out)?;
-    }
-    out.extend_from_slice(if members.is_empty() { b"{}" } else { b"}" });
     Ok(())
 }
 
