@@ -367,7 +367,11 @@ fn a_blocking_snapshot_that_is_killed_goes_on_with_what_was_not_read() {
     let read = |table: &str| setup.read(table).iter().filter(|record| record.value["op"] == "r").count();
     let (one, rows) = (read("one"), 1500 + 18_000);
     assert!(rows - rows / 17 < one && one < 2 * rows - 2000, "{one} rows were read of {rows}: what was done is not read again");
-    assert_eq!(read("two"), 10);
+    let two = read("two");
+    assert!(
+        [10, 20].contains(&two),
+        "{two} rows were read of 10: twice only where the kill came before they were stored as done"
+    );
     rowtide.stop();
     let offset = stored::offset(&setup.home.path().join("offsets"), &setup.database.name).expect("an offset");
     assert_eq!((offset.string("snapshot"), offset.string("rowtide_blocking_snapshots")), (None, None), "it is over");

@@ -9,6 +9,7 @@ use rowtide_system_tests::scene::{LONG, Scene, note};
 use rowtide_system_tests::stored;
 use rowtide_system_tests::topics::{self, Record};
 use rowtide_testkit::postgres::Database;
+use rowtide_testkit::proxy::{Fault, Proxy, Way};
 use rowtide_testkit::rowtide::Home;
 use rowtide_testkit::wait_until;
 
@@ -285,15 +286,18 @@ fn a_table_that_loses_a_column_before_a_snapshot_has_locked_it_is_read_in_a_newe
 
 #[test]
 fn a_clean_stop_amid_a_snapshot_is_gone_on_from() {
-    let scene = scene("snap_stop", "1")
-        .option("max.batch.size", "20")
-        .option("max.queue.size", "21")
-        .worker("task.shutdown.graceful.timeout.ms=60000");
+    let scene = scene("snap_stop", "1").worker("task.shutdown.graceful.timeout.ms=60000");
     scene.database.sql("INSERT INTO orders SELECT i, nextval('versions'), 'z' FROM generate_series(200001, 260000) i");
+    let port = scene.config()["database.port"].as_str().and_then(|port| port.parse().ok()).expect("a port");
+    // so slow that it takes 10 s
+    let proxy = Proxy::new("snap_stop", port);
+    proxy.set(Way::ToClient, Fault { bytes_per_second: 300_000, ..Fault::default() });
+    let scene = scene.option("database.port", &proxy.port.to_string());
     let rowtide = scene.start();
     scene.wait_more(1000);
     rowtide.stop();
     let ledger = ledger(&scene).expect("the stop came amid the snapshot");
+    proxy.restore();
     let load = scene.load();
     let rowtide = scene.stream();
     scene.arrives(rowtide, load);
