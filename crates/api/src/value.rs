@@ -87,6 +87,16 @@ impl Struct {
     }
 }
 
+impl Values {
+    /// The values, if other structs may have the very same.
+    pub fn shared(&self) -> Option<&Arc<[Value]>> {
+        match self {
+            Values::Own(_) => None,
+            Values::Shared(values) => Some(values),
+        }
+    }
+}
+
 impl Deref for Values {
     type Target = [Value];
 

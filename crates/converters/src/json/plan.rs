@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use rowtide_api::{EncodePlan, Error, Field, Kind, Result, Schema, SchemaRef, Struct, Value, Values};
+use rowtide_api::{EncodePlan, Error, Field, Kind, Result, Schema, SchemaRef, Struct, Value};
 
 use super::text::{self, Literal};
 use super::{Settings, schema, schemaless};
@@ -202,32 +202,32 @@ impl StructPlan {
             let (wanted, found) = (self.members.len(), fields.values.len());
             return Err(Misfit::new(format!("{wanted} fields in the schema but {found} in the value")));
         }
-        match &fields.values {
-            Values::Own(values) => self.write_members(values, out),
-            Values::Shared(values) => self.write_shared(values, out),
+        let shared = fields.values.shared();
+        if shared.is_some_and(|values| self.write_known(values, out)) {
+            return Ok(());
         }
-    }
-
-    fn write_members(&self, values: &[Value], out: &mut Vec<u8>) -> Result<(), Misfit> {
-        for (member, value) in self.members.iter().zip(values) {
+        let start = out.len();
+        for (member, value) in self.members.iter().zip(&fields.values) {
             member.write(value, out)?;
         }
         out.extend_from_slice(if self.members.is_empty() { b"{}" } else { b"}" });
+        if let Some(values) = shared {
+            self.keep(values, &out[start..]);
+        }
         Ok(())
     }
 
-    fn write_shared(&self, values: &Arc<[Value]>, out: &mut Vec<u8>) -> Result<(), Misfit> {
-        // no encoder waits for another one
-        let Ok(mut last) = self.last.try_lock() else { return self.write_members(values, out) };
-        match &*last {
-            Some(written) if Arc::ptr_eq(&written.values, values) => out.extend_from_slice(&written.json),
-            _ => {
-                let start = out.len();
-                self.write_members(values, out)?;
-                *last = Some(Written { values: values.clone(), json: out[start..].into() });
-            }
+    /// Whether these are the shared values seen last, and written. No encoder waits for another one.
+    fn write_known(&self, values: &Arc<[Value]>, out: &mut Vec<u8>) -> bool {
+        let Ok(last) = self.last.try_lock() else { return false };
+        let known = last.as_ref().filter(|written| Arc::ptr_eq(&written.values, values));
+        known.inspect(|written| out.extend_from_slice(&written.json)).is_some()
+    }
+
+    fn keep(&self, values: &Arc<[Value]>, json: &[u8]) {
+        if let Ok(mut last) = self.last.try_lock() {
+            *last = Some(Written { values: values.clone(), json: json.into() });
         }
-        Ok(())
     }
 }
 
