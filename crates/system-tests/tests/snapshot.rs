@@ -284,15 +284,21 @@ fn a_table_that_loses_a_column_before_a_snapshot_has_locked_it_is_read_in_a_newe
     a_table_changes_before_it_is_locked("snap_late_column", odd, "ALTER TABLE orders DROP COLUMN odd");
 }
 
+/// The scene behind a proxy that lets so many bytes a second come from the server, however fast the reader is.
+fn slowed(scene: Scene, bytes_per_second: u64) -> (Proxy, Scene) {
+    let port = scene.config()["database.port"].as_str().and_then(|port| port.parse().ok()).expect("a port");
+    let proxy = Proxy::new(&scene.database.name, port);
+    proxy.set(Way::ToClient, Fault { bytes_per_second, ..Fault::default() });
+    let scene = scene.option("database.port", &proxy.port.to_string());
+    (proxy, scene)
+}
+
 #[test]
 fn a_clean_stop_amid_a_snapshot_is_gone_on_from() {
     let scene = scene("snap_stop", "1").worker("task.shutdown.graceful.timeout.ms=60000");
     scene.database.sql("INSERT INTO orders SELECT i, nextval('versions'), 'z' FROM generate_series(200001, 260000) i");
-    let port = scene.config()["database.port"].as_str().and_then(|port| port.parse().ok()).expect("a port");
-    // so slow that it takes 10 s
-    let proxy = Proxy::new("snap_stop", port);
-    proxy.set(Way::ToClient, Fault { bytes_per_second: 300_000, ..Fault::default() });
-    let scene = scene.option("database.port", &proxy.port.to_string());
+    // takes 10 s
+    let (proxy, scene) = slowed(scene, 300_000);
     let rowtide = scene.start();
     scene.wait_more(1000);
     rowtide.stop();
@@ -320,6 +326,8 @@ fn the_log_is_read_and_confirmed_while_a_snapshot_goes_on() {
     scene
         .database
         .sql("INSERT INTO orders SELECT i, nextval('versions'), repeat('y', 200) FROM generate_series(200001, 220000) i");
+    // takes 3 s
+    let (proxy, scene) = slowed(scene, 2_000_000);
     let load = scene.load();
     let rowtide = scene.start();
     let mut confirmed = BTreeSet::new();
@@ -330,6 +338,7 @@ fn the_log_is_read_and_confirmed_while_a_snapshot_goes_on() {
     let rounds = rowtide.log().matches("The snapshot goes on with the tables as they are at").count();
     assert!(rounds >= 2, "{rounds} rounds");
     assert!(confirmed.len() >= 3, "the slot stood still: {confirmed:?}");
+    proxy.restore();
     let repeats = scene.arrives(rowtide, load);
     assert!(repeats.records > 0, "rows of tables that were read in several rounds");
     println!("{rounds} rounds, {} confirmed places", confirmed.len());
