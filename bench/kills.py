@@ -118,11 +118,10 @@ def main():
 
 def settle(run, topics, load):
     """The snapshot ends, then the load; all of it arrives."""
-    still = lambda seconds: lab.wait(lambda: quiet(topics, seconds), "nothing more comes", limit=600, every=0)
     lab.wait(lambda: topics.records() > ROWS, "most of it has come", limit=600)
     lab.psql(f"select pg_terminate_backend(pid) from pg_stat_activity where query like 'do $$ declare k int%{run.name}%' and pid <> pg_backend_pid()")
     load.wait()
-    still(15)
+    lab.wait(lambda: quiet(topics, 15), "nothing more comes", limit=600, every=0)
 
 
 def quiet(topics, seconds):

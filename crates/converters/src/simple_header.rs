@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-
 use rowtide_api::plugin::HeaderConverterPlugin;
 use rowtide_api::{ConfigDef, Datum, HeaderConverter, Kind, PluginInfo, PluginKind, Props, Result, Schema, Value};
 

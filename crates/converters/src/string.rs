@@ -7,7 +7,6 @@ use std::sync::{Arc, LazyLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-
 use rowtide_api::plugin::{ConverterPlugin, HeaderConverterPlugin};
 use rowtide_api::{
     ConfigDef, ConfigKey, Converter, Datum, EncodePlan, Error, HeaderConverter, Importance, Kind, Plan, PluginInfo, PluginKind,

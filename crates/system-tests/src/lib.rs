@@ -1,6 +1,5 @@
 //! Suites against real servers, one file each under `tests/`. Here stands what they share: reading topics, a load with
-//! an audit trail, what a topic must hold after it, the scene of a fault,
-//! and a gate that holds a snapshot up.
+//! an audit trail, what a topic must hold after it, the scene of a fault, and a gate that holds a snapshot up.
 
 pub mod audit;
 pub mod gate;
