@@ -102,6 +102,13 @@ pub fn brokers(broker: &str) -> Option<usize> {
     found.ok().map(|cluster| cluster.brokers.len())
 }
 
+/// The node that leads a topic of one partition.
+pub fn leader(broker: &str, topic: &str) -> usize {
+    let name = [topic.to_owned()];
+    let topics = block_on(async { Admin::new(config_of(broker)).expect("admin").describe_topics(&name).await });
+    usize::try_from(topics.expect("the topic")[0].leaders[0]).expect("it has a leader")
+}
+
 /// Deletes a topic of a broker.
 pub fn delete_at(broker: &str, topic: &str) {
     let gone = [topic.to_owned()];

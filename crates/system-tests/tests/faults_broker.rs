@@ -131,13 +131,16 @@ fn a_topic_that_lost_a_replica_it_needs_is_waited_for() {
     let rowtide = scene.stream();
     let load = scene.load();
     scene.wait_more(200);
-    brokers[2].stop(true);
+    // not the leader: a new one could not say how many records there are before the replica is back (KIP-207, KIP-966)
+    let leader = topics::leader(&bootstrap, &format!("{}.public.orders", scene.database.name));
+    let gone = leader % brokers.len();
+    brokers[gone].stop(true);
     wait_until("the topic takes no more", LONG, || {
         let before = scene.count();
         last();
         (scene.count() == before).then_some(())
     });
-    brokers[2].launch();
+    brokers[gone].launch();
     scene.wait_more(300);
     let repeats = scene.arrives(rowtide, load);
     assert_eq!(repeats.records, 0, "the process never ended, and its producer is idempotent");
