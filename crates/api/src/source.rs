@@ -56,6 +56,30 @@ pub struct Batch {
     pub urgent: bool,
 }
 
+/// Something that would be missing for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// which changes, and why
+    pub what: String,
+    /// what can be done about it
+    pub remedy: String,
+}
+
+/// What would follow if a task went on from an offset: the source's word, for whoever decides whether to store it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// the place in the log, as the database writes it
+    pub place: String,
+    /// from where on the database still has its log for us, likewise; none: nowhere
+    pub earliest: Option<String>,
+    /// what a task would never send
+    pub losses: Vec<Loss>,
+    /// what else would follow: a sentence each
+    pub notes: Vec<String>,
+    /// who reads the log at this moment: a task that runs stores offsets of its own over any other
+    pub reader: Option<String>,
+}
+
 /// A kind of source: `io.debezium.connector.postgresql.PostgresConnector`.
 #[async_trait]
 pub trait SourceConnector: Send + Sync {
@@ -79,6 +103,28 @@ pub trait SourceConnector: Send + Sync {
     /// Checks offsets that a user wants to store (none removes one). True if the source did something of its own
     /// with them, false when the worker alone handles them.
     fn alter_offsets(&self, config: &Props, offsets: &[(OffsetMap, Option<OffsetMap>)]) -> Result<bool>;
+
+    /// An offset's place in the log, in words that the database's own tools use. None: it is no such offset.
+    fn place(&self, _offset: &OffsetMap) -> Option<String> {
+        None
+    }
+
+    /// Holds an offset against the server as a task's start would, and changes nothing: whether its place is still there, and
+    /// what would come again or never. `present` is what is stored now under the same partition.
+    async fn outlook(
+        &self,
+        _config: &Props,
+        _partition: &OffsetMap,
+        _offset: &OffsetMap,
+        _present: Option<&OffsetMap>,
+    ) -> Result<Outlook> {
+        Err(Error::configuration("This connector cannot hold offsets against its server"))
+    }
+
+    /// The offset that stands for a place which a user names, made from the one that is stored, and its partition.
+    fn offset_at(&self, _config: &Props, _stored: &[(OffsetMap, OffsetMap)], _place: &str) -> Result<(OffsetMap, OffsetMap)> {
+        Err(Error::configuration("This connector takes no places of its log"))
+    }
 
     /// A task that is not started yet.
     fn new_task(&self) -> Box<dyn SourceTask>;

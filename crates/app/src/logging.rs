@@ -42,6 +42,13 @@ pub struct Verbosity {
     pub quiet: u8,
 }
 
+impl Verbosity {
+    /// Warnings only, unless more was asked for.
+    pub fn at_least_quiet(self) -> Self {
+        Self { quiet: if self.verbose == 0 { self.quiet.max(1) } else { self.quiet }, ..self }
+    }
+}
+
 /// The log that is running.
 pub struct Log {
     /// levels for REST

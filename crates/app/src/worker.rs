@@ -9,6 +9,7 @@ use std::time::Duration;
 use rowtide_api::plugin::Plugins;
 use rowtide_api::{Error, Result};
 use rowtide_rest::Listeners;
+use rowtide_runtime::backup;
 use rowtide_runtime::herder::standalone::{Parts, StandaloneHerder};
 use rowtide_runtime::herder::{Herder, ServerInfo, State};
 use rowtide_runtime::kafka_sink;
@@ -79,6 +80,8 @@ pub async fn run(start: Start, log: Log) -> Result<()> {
         error = nothing_runs(&herder), if !rest => Some(error),
         // never ends
         () = terminal::show(herder.clone(), status.clone()), if shows => None,
+        // likewise
+        () = back_up(&worker, &herder) => None,
         () = stop.asked() => None,
     };
     status.set(String::new());
@@ -91,6 +94,14 @@ pub async fn run(start: Start, log: Log) -> Result<()> {
     tokio::join!(herder.stop(), rest_ended);
     tracing::info!("ended; offsets are stored");
     failed.map_or(Ok(()), Err)
+}
+
+/// Takes backups at their interval, if any are wanted.
+async fn back_up(worker: &WorkerConfig, herder: &StandaloneHerder) {
+    match worker.backups.clone() {
+        Some(settings) => backup::run(settings, Arc::new(herder.clone()), herder.offset_store()).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits until every connector has failed: without REST nobody could start one again.
@@ -136,10 +147,15 @@ async fn herder(
         }
         Home::Kafka => {
             let file = worker.get("offset.storage.file.filename").unwrap_or_default();
-            let offsets = Arc::new(FileOffsetStore::open(file)?);
+            let mut offsets = FileOffsetStore::open(file)?;
+            if let Err(error) = offsets.claim() {
+                // Connect's workers look for nothing of the kind: it is no reason not to start
+                tracing::warn!("{error}");
+            }
             server.kafka_cluster_id = kafka_sink::cluster_id(&worker).await?;
             let sink = kafka_sink::factory(&worker);
-            Parts { worker, worker_id, server, plugins, offsets, configs: None, sink, scratch: std::env::temp_dir() }
+            let (offsets, scratch) = (Arc::new(offsets), std::env::temp_dir());
+            Parts { worker, worker_id, server, plugins, offsets, configs: None, sink, scratch }
         }
     }))
 }

@@ -71,6 +71,39 @@ fn listeners_that_cannot_be_served_are_refused_with_a_remedy() {
 }
 
 #[test]
+fn offsets_are_backed_up_compared_and_a_damaged_backup_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let (data, backups) = (path("data"), path("kept"));
+    let offsets = |words: &[&str]| rowtide(&[&["offsets"], words, &["--backup-dir", &backups]].concat());
+    refused(&offsets(&["show", "--data-dir", &data]), &["no data directory", "Remedy:"]);
+    refused(&offsets(&["restore", "--data-dir", &data]), &["there is no backup in", "--backup-dir"]);
+    let json = "org.apache.kafka.connect.json.JsonConverter";
+    let text = format!(
+        "bootstrap.servers=127.0.0.1:1\nkey.converter={json}\nvalue.converter={json}\noffset.storage.file.filename={}\n",
+        path("offsets")
+    );
+    let worker = file(&dir, "worker.properties", &text);
+    let connector = file(&dir, "shop.json", r#"{"name": "shop", "connector.class": "Postgres", "database.password": "hidden"}"#);
+    let stored = ["--worker", &worker, "--config", &connector];
+    let taken = offsets(&[&["backup"], &stored[..]].concat());
+    assert!(
+        taken.status.success() && String::from_utf8_lossy(&taken.stdout).ends_with(": 1 connectors, 0 offsets\n"),
+        "{taken:?}"
+    );
+    let same = offsets(&[&["diff", "newest"], &stored[..]].concat());
+    assert_eq!(String::from_utf8_lossy(&same.stdout), "no difference\n");
+    let gone = offsets(&["diff", "newest", "--worker", &worker]);
+    assert_eq!(String::from_utf8_lossy(&gone.stdout), "shop (only in the backup)\n");
+    let kept = std::fs::read_dir(&backups).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(&kept).unwrap().replace("Postgres", "Postgros");
+    std::fs::write(&kept, text).unwrap();
+    refused(&offsets(&["restore", "--worker", &worker]), &["not what its checksum says", "show --backups"]);
+    let list = offsets(&["show", "--backups", "--worker", &worker]);
+    assert!(list.status.success() && String::from_utf8_lossy(&list.stdout).contains("the backup is damaged"), "{list:?}");
+}
+
+#[test]
 fn the_manual_on_disk_can_be_checked() {
     let dir = tempfile::tempdir().unwrap();
     let manual = dir.path().display().to_string();

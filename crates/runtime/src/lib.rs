@@ -3,7 +3,9 @@
 //! Names no source, transform, converter or sink: those come in as plug-ins from the binary.
 
 pub mod acks;
+pub mod backup;
 pub mod connector_config;
+pub mod durable;
 pub mod herder;
 pub mod kafka_sink;
 pub mod offsets;

@@ -6,8 +6,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rowtide_api::{ConfigDef, ConfigKey, ConfigType, Error, Importance, Props, Result, Width};
+use rowtide_api::{ConfigDef, ConfigKey, ConfigType, Error, Importance, Props, Result, Validator, Width};
 
+use crate::backup;
 use crate::variables::Variables;
 
 const fn key(name: &'static str, kind: ConfigType, default: Option<&'static str>, doc: &'static str) -> ConfigKey {
@@ -137,6 +138,24 @@ const KEYS: &[ConfigKey] = &[
     ),
 ];
 
+/// Backups of configurations and offsets.
+const BACKUPS: &[ConfigKey] = &[
+    key(
+        "rowtide.backup.directory",
+        ConfigType::String,
+        None,
+        "Where backups of configurations and offsets are written: a local directory. `rowtide run`: `backups` in its data directory, \
+         unless it is set, or set to nothing. `rowtide standalone`: none unless it is set. See [offsets.md](offsets.md).",
+    ),
+    at_least(key("rowtide.backup.interval.ms", ConfigType::Long, Some("3600000"), "How often a backup is taken."), 1),
+    at_least(key("rowtide.backup.keep", ConfigType::Int, Some("72"), "How many backups are kept; older ones are removed."), 1),
+];
+
+const fn at_least(mut key: ConfigKey, least: i64) -> ConfigKey {
+    key.validator = Validator::AtLeast(least);
+    key
+}
+
 /// Families that are passed on, or accepted.
 const PREFIXES: &[&str] = &[
     "key.converter.",
@@ -162,7 +181,7 @@ const ALSO_KNOWN: &[&str] = &["group.id", "client.id", "offset.storage.topic", "
 /// The declaration, for the manual.
 pub fn definition() -> &'static ConfigDef {
     static DEF: OnceLock<ConfigDef> = OnceLock::new();
-    DEF.get_or_init(|| ConfigDef { keys: KEYS.to_vec(), prefixes: PREFIXES.to_vec() })
+    DEF.get_or_init(|| ConfigDef { keys: KEYS.iter().chain(BACKUPS).copied().collect(), prefixes: PREFIXES.to_vec() })
 }
 
 /// Which client properties a connector may override.
@@ -210,6 +229,8 @@ pub struct WorkerConfig {
     pub override_policy: OverridePolicy,
     /// what fills in variables of connectors' configurations
     pub variables: Variables,
+    /// `rowtide.backup.*`; none: no backups
+    pub backups: Option<backup::Settings>,
 }
 
 impl WorkerConfig {
@@ -269,6 +290,7 @@ impl WorkerConfig {
             topic_reset: view.flag("topic.tracking.allow.reset"),
             override_policy,
             variables,
+            backups: backup::Settings::read(&view)?,
             props,
         })
     }
@@ -314,6 +336,7 @@ mod tests {
         assert_eq!(worker.graceful_timeout, Duration::from_secs(5));
         assert!(worker.topic_creation && worker.topic_tracking && worker.topic_reset);
         assert_eq!(worker.override_policy, OverridePolicy::All);
+        assert_eq!(worker.backups, None);
         assert_eq!(worker.get("header.converter"), Some("org.apache.kafka.connect.storage.SimpleHeaderConverter"));
     }
 
@@ -326,6 +349,16 @@ mod tests {
         assert!(error.message().contains("Invalid value soon for configuration offset.flush.interval.ms"), "{error}");
         let error = WorkerConfig::standalone(&props(&[("connector.client.config.override.policy", "Some")])).unwrap_err();
         assert!(error.message().contains("there is no policy 'Some'"));
+    }
+
+    #[test]
+    fn backups_are_taken_where_a_directory_is_named() {
+        let worker =
+            WorkerConfig::standalone(&props(&[("rowtide.backup.directory", "/b"), ("rowtide.backup.keep", "3")])).unwrap();
+        let backups = worker.backups.unwrap();
+        assert_eq!((backups.interval, backups.keep), (Duration::from_secs(3600), 3));
+        let error = WorkerConfig::standalone(&props(&[("rowtide.backup.keep", "0")])).unwrap_err();
+        assert!(error.message().contains("rowtide.backup.keep"), "{error}");
     }
 
     #[test]

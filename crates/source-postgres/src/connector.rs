@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use rowtide_api::{
-    ConfigDef, ConfigValue, Error, ExactlyOnce, OffsetMap, PluginInfo, PluginKind, Props, Result, SourceConnector, SourceTask,
+    ConfigDef, ConfigValue, Error, ExactlyOnce, OffsetMap, Outlook, PluginInfo, PluginKind, Props, Result, SourceConnector,
+    SourceTask,
 };
 use rowtide_cdc::CdcTask;
 use rowtide_cdc::ledger::Ledger;
@@ -13,8 +14,8 @@ use crate::config::PostgresConfig;
 use crate::database::Postgres;
 use crate::errors::explain;
 use crate::options::{postgres_config_def, unsupported};
-use crate::session;
 use crate::source_block::VERSION;
+use crate::{outlook, session};
 
 /// The connector.
 pub struct PostgresConnector;
@@ -69,6 +70,26 @@ impl SourceConnector for PostgresConnector {
             }
         }
         Ok(false)
+    }
+
+    fn place(&self, offset: &OffsetMap) -> Option<String> {
+        outlook::place(offset)
+    }
+
+    async fn outlook(
+        &self,
+        props: &Props,
+        partition: &OffsetMap,
+        offset: &OffsetMap,
+        present: Option<&OffsetMap>,
+    ) -> Result<Outlook> {
+        let config = PostgresConfig::read(&postgres_config_def().read(props))?;
+        outlook::of(&config, partition, offset, present).await
+    }
+
+    fn offset_at(&self, props: &Props, stored: &[(OffsetMap, OffsetMap)], place: &str) -> Result<(OffsetMap, OffsetMap)> {
+        let config = PostgresConfig::read(&postgres_config_def().read(props))?;
+        outlook::offset_at(&config, stored, place)
     }
 
     fn new_task(&self) -> Box<dyn SourceTask> {

@@ -127,7 +127,7 @@ impl Database for Postgres {
     async fn resume(&mut self, stored: Option<&OffsetMap>, ledger: Option<Ledger>) -> Result<Resume> {
         self.slot = slot::state(&mut self.sql, &self.config).await?;
         let Some(position) = stored.and_then(Position::read) else { return Ok(Resume::Fresh) };
-        self.check_system(&position)?;
+        check_system(&position, self.system, &self.config)?;
         let interrupted = position.snapshot.is_some();
         // a Java worker between us and our ledger has skipped log that its chunks need
         self.unfinished = position.system.and(ledger).unwrap_or_default();
@@ -217,23 +217,6 @@ impl Postgres {
         Ok(captured)
     }
 
-    /// A server with another system identifier is another database, however much it looks alike: its LSNs mean
-    /// something else.
-    fn check_system(&self, stored: &Position) -> Result<()> {
-        match stored.system {
-            Some(known) if known != self.system && self.config.accepted_system != Some(self.system) => Err(Error::fatal(format!(
-                "The server at {}:{} is not the one that the stored offset is of: its system identifier is {}, the offset's {known}",
-                self.config.connect.host, self.config.connect.port, self.system
-            ))
-            .remedy(format!(
-                "if the address is wrong, correct it. If the server was upgraded with pg_upgrade or restored and its replication slot was carried \
-                 over, accept it with rowtide.accept.system.identifier={}. Otherwise reset the connector's offsets and take a new snapshot",
-                self.system
-            ))),
-            _ => Ok(()),
-        }
-    }
-
     fn check_guardrail(&self, captured: &[TableId]) -> Result<()> {
         let (most, fails) = self.config.guardrail;
         if most == 0 || captured.len() <= most {
@@ -303,6 +286,21 @@ impl Postgres {
     /// `slot.failover`: on a primary of PostgreSQL 17 and later; elsewhere it is ignored, as in Debezium.
     async fn failover_possible(&mut self) -> Result<bool> {
         Ok(self.config.failover && self.sql.server_version() >= 170_000 && !publication::in_recovery(&mut self.sql).await?)
+    }
+}
+
+/// A server with another system identifier is another database, however much it looks alike: its LSNs mean something else.
+pub(crate) fn check_system(stored: &Position, system: u64, config: &PostgresConfig) -> Result<()> {
+    match stored.system {
+        Some(known) if known != system && config.accepted_system != Some(system) => Err(Error::fatal(format!(
+            "The server at {}:{} is not the one that the stored offset is of: its system identifier is {system}, the offset's {known}",
+            config.connect.host, config.connect.port
+        ))
+        .remedy(format!(
+            "if the address is wrong, correct it. If the server was upgraded with pg_upgrade or restored and its replication slot was carried \
+             over, accept it with rowtide.accept.system.identifier={system}. Otherwise reset the connector's offsets and take a new snapshot"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -21,6 +21,7 @@ mod defaults;
 mod errors;
 mod incremental;
 mod locator;
+mod outlook;
 mod position;
 mod publication;
 mod relation;

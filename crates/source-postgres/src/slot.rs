@@ -60,31 +60,64 @@ pub async fn state(connection: &mut Connection, config: &PostgresConfig) -> Resu
     }))
 }
 
-/// Holds a stored position against the slot; the text says why the position is lost. `trust_*` strategies move the slot
-/// on, or let the slot's own position win: see [`seek`].
-pub fn check(stored: &Position, slot: Option<&SlotState>, config: &PostgresConfig) -> std::result::Result<(), String> {
-    let name = &config.slot;
-    let Some(slot) = slot else {
-        return Err(format!("the replication slot '{name}' does not exist any more; it was dropped, or the server was replaced"));
-    };
+/// Why changes since a stored position cannot all be read from the slot.
+#[derive(Debug, PartialEq)]
+pub enum Gap {
+    /// there is no slot
+    NoSlot,
+    /// the server has removed log that the slot needs
+    Invalidated,
+    /// the slot's reader has confirmed more than the position: a slot never goes back
+    MovedOn {
+        /// what was confirmed
+        to: u64,
+        /// what the stored position vouches for
+        from: u64,
+    },
+}
+
+impl Gap {
+    /// The gap in words, with the slot's name.
+    pub fn evidence(&self, name: &str) -> String {
+        match self {
+            Gap::NoSlot => {
+                format!("the replication slot '{name}' does not exist any more; it was dropped, or the server was replaced")
+            }
+            Gap::Invalidated => format!(
+                "the replication slot '{name}' was invalidated by the server (wal_status=lost): it held back more log than max_slot_wal_keep_size allows"
+            ),
+            Gap::MovedOn { to, from } => format!(
+                "the replication slot '{name}' has moved on to {}, past the stored offset {}: it was recreated, or somebody else reads it; \
+                 changes between the two cannot be read from it any more",
+                lsn_text(*to),
+                lsn_text(*from)
+            ),
+        }
+    }
+}
+
+/// Holds a stored position against the slot, whatever the configuration makes of the outcome. None: all is there.
+pub fn gap(stored: &Position, slot: Option<&SlotState>) -> Option<Gap> {
+    let Some(slot) = slot else { return Some(Gap::NoSlot) };
     if slot.is_lost() {
-        return Err(format!(
-            "the replication slot '{name}' was invalidated by the server (wal_status=lost): it held back more log than max_slot_wal_keep_size allows"
-        ));
+        return Some(Gap::Invalidated);
     }
-    let (Some(confirmed), Some(known)) = (slot.confirmed_flush, stored.confirmable()) else { return Ok(()) };
-    let ahead = confirmed > known.max(stored.lsn);
-    let refused = matches!(config.mismatch, None | Some(MismatchStrategy::TrustOffset));
-    if ahead && refused {
-        return Err(format!(
-            "the replication slot '{name}' has moved on to {}, past the stored offset {}: it was recreated, or somebody else reads it; \
-             changes between the two cannot be read from it any more. (To go on at the slot's position and accept the gap: \
-             offset.mismatch.strategy=trust_slot)",
-            lsn_text(confirmed),
-            lsn_text(known.max(stored.lsn))
-        ));
+    let (to, from) = (slot.confirmed_flush?, stored.confirmable()?.max(stored.lsn));
+    (to > from).then_some(Gap::MovedOn { to, from })
+}
+
+/// The same for a start; the text says why the position is lost. `trust_*` strategies move the slot on, or let the slot's
+/// own position win: see [`seek`].
+pub fn check(stored: &Position, slot: Option<&SlotState>, config: &PostgresConfig) -> std::result::Result<(), String> {
+    let Some(gap) = gap(stored, slot) else { return Ok(()) };
+    let mut evidence = gap.evidence(&config.slot);
+    if matches!(gap, Gap::MovedOn { .. }) {
+        if !matches!(config.mismatch, None | Some(MismatchStrategy::TrustOffset)) {
+            return Ok(());
+        }
+        evidence += ". (To go on at the slot's position and accept the gap: offset.mismatch.strategy=trust_slot)";
     }
-    Ok(())
+    Err(evidence)
 }
 
 /// Where to start under `offset.mismatch.strategy`; moves the slot on to the offset where the strategy trusts that.

@@ -1,7 +1,7 @@
 //! Rowtide as a process: `standalone` or `run`, with directories and a port of its own; killed when it goes out of scope.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -110,6 +110,11 @@ impl Home {
         command.arg("--data-dir").arg(self.path().join("data")).args(["--rest-port", &self.port.to_string()]);
         command.args(["-D", "offset.flush.interval.ms=200"]).args(connectors);
         command
+    }
+
+    /// `rowtide offsets` with these words, to its end.
+    pub fn offsets(&self, words: &[&str]) -> Output {
+        self.command("offsets").args(words).stdin(Stdio::null()).output().expect("rowtide starts")
     }
 
     fn command(&self, name: &str) -> Command {

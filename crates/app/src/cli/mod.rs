@@ -1,6 +1,7 @@
 //! The commands, one file each. Here stand what they share: the command line's shape, exit codes, the runtime's threads.
 
 mod docs;
+mod offsets;
 mod run;
 mod standalone;
 mod version;
@@ -39,6 +40,7 @@ struct VerbosityArgs {
 enum Command {
     Run(run::RunArgs),
     Standalone(standalone::StandaloneArgs),
+    Offsets(offsets::OffsetsArgs),
     Docs(docs::DocsArgs),
     Version,
 }
@@ -50,6 +52,8 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(args) => in_runtime(verbosity, |log| run::run(args, log)),
         Command::Standalone(args) => in_runtime(verbosity, |log| standalone::standalone(args, log)),
+        // what it says is its output; the log is for what goes wrong
+        Command::Offsets(args) => in_runtime(verbosity.at_least_quiet(), |_| offsets::offsets(args)),
         Command::Docs(args) => docs::docs(&args),
         Command::Version => {
             version::version();

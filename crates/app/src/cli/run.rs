@@ -1,7 +1,7 @@
 //! `rowtide run`: one process, no broker.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -55,6 +55,13 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("value.converter.schemas.enable", "false"),
 ];
 
+/// The worker of a data directory, before `-D`.
+pub fn defaults(data_dir: &Path) -> Props {
+    let mut props: Props = DEFAULTS.iter().copied().collect();
+    props.set("rowtide.backup.directory", data_dir.join("backups").display().to_string());
+    props
+}
+
 /// Options of the sinks begin like this; all others of `-D` are the worker's.
 const SINK: &str = "rowtide.sink.";
 
@@ -70,7 +77,7 @@ pub async fn run(args: RunArgs, log: Log) -> Result<()> {
         return Err(Error::configuration("-C sets options of connectors, but no connector file is given"));
     }
     let (sink_options, worker_options): (Vec<_>, Vec<_>) = args.worker.into_iter().partition(|(name, _)| name.starts_with(SINK));
-    let mut props: Props = DEFAULTS.iter().copied().collect();
+    let mut props = defaults(&args.data_dir);
     props.set("listeners", format!("http://127.0.0.1:{}", args.rest_port));
     override_with(&mut props, &worker_options);
     let plugins = Arc::new(plugins::all());

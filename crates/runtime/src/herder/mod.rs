@@ -44,6 +44,21 @@ pub enum TargetState {
     Stopped,
 }
 
+impl TargetState {
+    const ALL: [(TargetState, &'static str); 3] =
+        [(TargetState::Started, "STARTED"), (TargetState::Paused, "PAUSED"), (TargetState::Stopped, "STOPPED")];
+
+    /// Connect's word.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
+    }
+
+    /// The state of such a word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, have)| *have == word).map(|(state, _)| *state)
+    }
+}
+
 /// `GET /`
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]

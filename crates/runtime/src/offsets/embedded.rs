@@ -32,6 +32,9 @@ pub struct EmbeddedStore {
 }
 
 impl EmbeddedStore {
+    /// Its file in the directory.
+    pub const FILE: &str = "rowtide.redb";
+
     /// Opens the directory, making it if it is missing.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
@@ -40,11 +43,14 @@ impl EmbeddedStore {
                 .remedy("choose a directory that this user can write to")
                 .caused_by(error)
         })?;
-        let path: PathBuf = folder.join("rowtide.redb");
+        let path: PathBuf = folder.join(Self::FILE);
         let database = make(folder, &path).and_then(|()| create(&path)).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => {
                 Error::configuration(format!("another process uses the data directory {}", folder.display()))
-                    .remedy("stop the other rowtide, or give this one a data directory of its own")
+                    .remedy(
+                        "stop the other rowtide, or give this one a data directory of its own; offsets of one that runs are shown by its REST: \
+                         GET /connectors/{name}/offsets",
+                    )
             }
             error => Error::configuration(format!("cannot open {}", path.display()))
                 .remedy("check the file's owner and the space on its disk; a damaged file must be restored from a backup")
@@ -78,12 +84,8 @@ impl EmbeddedStore {
             .map(|(name, config, target)| {
                 let config: Map<String, Value> = serde_json::from_str(&config).map_err(|error| self.failed("read", error))?;
                 let props = config.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect();
-                let target = match target.as_deref() {
-                    Some("PAUSED") => TargetState::Paused,
-                    Some("STOPPED") => TargetState::Stopped,
-                    _ => TargetState::Started,
-                };
-                Ok((name, props, target))
+                let target = target.as_deref().and_then(TargetState::parse);
+                Ok((name, props, target.unwrap_or(TargetState::Started)))
             })
             .collect()
     }
@@ -92,14 +94,9 @@ impl EmbeddedStore {
     pub fn put_connector(&self, name: &str, config: &Props, target: TargetState) -> Result<()> {
         let object: Map<String, Value> = config.iter().map(|(key, value)| (key.to_owned(), Value::from(value))).collect();
         let text = Value::Object(object).to_string();
-        let target = match target {
-            TargetState::Started => "STARTED",
-            TargetState::Paused => "PAUSED",
-            TargetState::Stopped => "STOPPED",
-        };
         self.write(|transaction| {
             transaction.open_table(CONFIGS)?.insert(name, text.as_str())?;
-            transaction.open_table(TARGETS)?.insert(name, target)?;
+            transaction.open_table(TARGETS)?.insert(name, target.as_str())?;
             Ok(())
         })
     }
@@ -166,6 +163,22 @@ impl EmbeddedStore {
         Ok(loaded)
     }
 
+    fn names_now(&self) -> Result<Vec<String>> {
+        let read = |database: &Database| -> Result<Vec<String>, redb::Error> {
+            let offsets = database.begin_read()?.open_table(OFFSETS)?;
+            let mut names: Vec<String> = Vec::new();
+            for entry in offsets.iter()? {
+                let (key, _) = entry?;
+                let (name, _) = key.value();
+                if names.last().is_none_or(|last| last != name) {
+                    names.push(name.to_owned());
+                }
+            }
+            Ok(names)
+        };
+        self.with(read).map_err(|error| self.failed("read", error))
+    }
+
     fn store_now(&self, connector: &str, entries: &[OffsetEntry]) -> Result<()> {
         let stored: Vec<OffsetMap> = self.load_now(connector)?.into_iter().map(|(partition, _)| partition).collect();
         self.write(|transaction| {
@@ -186,6 +199,11 @@ impl EmbeddedStore {
 
 #[async_trait]
 impl OffsetStore for EmbeddedStore {
+    async fn names(&self) -> Result<Vec<String>> {
+        let store = self.clone();
+        blocking(move || store.names_now()).await
+    }
+
     async fn load(&self, connector: &str) -> Result<Vec<(OffsetMap, OffsetMap)>> {
         let (store, connector) = (self.clone(), connector.to_owned());
         blocking(move || store.load_now(&connector)).await
@@ -240,6 +258,7 @@ mod tests {
             offset.set("a", 2);
             store.store("c", &[(map("p", 1), Some(offset)), (map("p", 2), Some(map("lsn", 3)))]).await.unwrap();
             store.store("c2", &[(map("p", 1), Some(map("lsn", 9)))]).await.unwrap();
+            assert_eq!(store.names().await.unwrap(), ["c", "c2"]);
             store.store("c", &[(map("p", 2), None)]).await.unwrap();
             let config: Props = [("name", "c"), ("b", "1"), ("a", "${X}")].into_iter().collect();
             store.put_connector("c", &config, TargetState::Paused).unwrap();

@@ -1,8 +1,9 @@
 //! `offset.storage.file.filename`: the file of Connect's `FileOffsetBackingStore`, read and written so that a Java
 //! worker and Rowtide can take turns on it.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind as IoKind, Write};
+use std::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind as IoKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,12 +13,15 @@ use tokio::sync::Mutex;
 
 use super::java_hashmap::{self, Entries};
 use super::{OffsetEntry, OffsetStore, json};
+use crate::durable;
 
-/// The file and its content. One process owns the file, as with Connect.
+/// The file and its content. One process owns the file, as with Connect: it writes what it has in memory over whatever is there.
 pub struct FileOffsetStore {
     path: Arc<Path>,
     /// everything in the file, also what belongs to connectors that we don't know
     entries: Mutex<Entries>,
+    /// locked while this process owns the file
+    claim: Option<File>,
 }
 
 impl FileOffsetStore {
@@ -37,12 +41,44 @@ impl FileOffsetStore {
                     .caused_by(error));
             }
         };
-        Ok(Self { path: path.into(), entries: Mutex::new(entries) })
+        Ok(Self { path: path.into(), entries: Mutex::new(entries), claim: None })
+    }
+
+    /// Says to other processes of ours that this one owns the file, until the store is dropped; an error when one of them
+    /// does. Java's workers neither look nor say so.
+    ///
+    /// The lock is on a file beside it, since the file itself is replaced at each store.
+    pub fn claim(&mut self) -> Result<()> {
+        let path = beside(&self.path, ".lock");
+        let file = File::create(&path).map_err(|error| {
+            Error::configuration(format!("cannot make {}", path.display()))
+                .remedy("make the folder of the offsets file writable for this user")
+                .caused_by(error)
+        })?;
+        match file.try_lock() {
+            Ok(()) => {
+                self.claim = Some(file);
+                Ok(())
+            }
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::configuration(format!("another rowtide uses the offsets file {}", self.path.display()))
+                    .remedy("stop it: it would write its own offsets over what is changed here"))
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(Error::configuration(format!("cannot lock {}", path.display())).caused_by(error))
+            }
+        }
     }
 }
 
 #[async_trait]
 impl OffsetStore for FileOffsetStore {
+    async fn names(&self) -> Result<Vec<String>> {
+        let entries = self.entries.lock().await;
+        let names: BTreeSet<String> = entries.iter().filter_map(|(key, _)| Some(json::parse_key(key)?.0)).collect();
+        Ok(names.into_iter().collect())
+    }
+
     async fn load(&self, connector: &str) -> Result<Vec<(OffsetMap, OffsetMap)>> {
         let entries = self.entries.lock().await;
         let mut found = Vec::new();
@@ -75,7 +111,7 @@ impl OffsetStore for FileOffsetStore {
         }
         let bytes = java_hashmap::write(&next);
         let path = self.path.clone();
-        let written = tokio::task::spawn_blocking(move || replace(&path, &bytes)).await;
+        let written = tokio::task::spawn_blocking(move || durable::replace(&path, &bytes, durable::ANYBODY)).await;
         match written {
             Ok(Ok(())) => {
                 *entries = next;
@@ -87,23 +123,10 @@ impl OffsetStore for FileOffsetStore {
     }
 }
 
-/// All or nothing: a new file, durable, then renamed over the old one, then the rename itself made durable.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
-    let temporary = PathBuf::from(temporary);
-    let written = (|| {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-        return written;
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 fn failed(path: &Path, error: std::io::Error) -> Error {
@@ -159,6 +182,20 @@ mod tests {
         // the disk has room again
         store.store("c", &[(map(&[("p", 1)]), Some(map(&[("lsn", 7)])))]).await.unwrap();
         assert_eq!(FileOffsetStore::open(&path).unwrap().load("c").await.unwrap()[0].1, map(&[("lsn", 7)]));
+    }
+
+    #[tokio::test]
+    async fn one_process_claims_the_file_and_everybody_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("offsets");
+        let mut owner = FileOffsetStore::open(&path).unwrap();
+        owner.claim().unwrap();
+        owner.store("c", &[(map(&[("p", 1)]), Some(map(&[("lsn", 5)])))]).await.unwrap();
+        let mut other = FileOffsetStore::open(&path).unwrap();
+        assert_eq!(other.names().await.unwrap(), ["c"]);
+        assert!(other.claim().unwrap_err().message().contains("another rowtide uses the offsets file"));
+        drop(owner);
+        other.claim().unwrap();
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub type OffsetEntry = (OffsetMap, Option<OffsetMap>);
 /// A durable home for offsets. Both calls are atomic: after a crash the store holds all of a `store`, or nothing of it.
 #[async_trait]
 pub trait OffsetStore: Send + Sync {
+    /// The names that offsets are stored under, sorted; connectors that were deleted are among them, as Connect keeps theirs.
+    async fn names(&self) -> Result<Vec<String>>;
+
     /// Every stored partition and offset of a connector.
     async fn load(&self, connector: &str) -> Result<Vec<(OffsetMap, OffsetMap)>>;
 

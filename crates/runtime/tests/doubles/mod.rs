@@ -313,6 +313,10 @@ pub struct WatchedStore {
 
 #[async_trait]
 impl OffsetStore for WatchedStore {
+    async fn names(&self) -> Result<Vec<String>> {
+        self.file.names().await
+    }
+
     async fn load(&self, connector: &str) -> Result<Vec<(OffsetMap, OffsetMap)>> {
         self.file.load(connector).await
     }

@@ -65,6 +65,11 @@ impl StandaloneHerder {
         Self(Arc::new(Inner { parts, turn: tokio::sync::Mutex::default(), connectors: Mutex::default() }))
     }
 
+    /// Where its connectors' offsets are kept.
+    pub fn offset_store(&self) -> Arc<dyn OffsetStore> {
+        self.0.parts.offsets.clone()
+    }
+
     /// Starts the connectors that the data directory knows. One that cannot start is FAILED and says why; only an
     /// unreadable directory is an error.
     pub async fn start_stored(&self) -> rowtide_api::Result<()> {

@@ -1,0 +1,111 @@
+//! Backups while a worker runs: when the next is due, and what is logged of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rowtide_api::config::Config;
+use rowtide_api::{Props, Result};
+use tracing::{debug, warn};
+
+use super::{Backup, Directory, collect};
+use crate::herder::{Herder, State, TargetState};
+use crate::offsets::OffsetStore;
+
+/// A failed backup is tried again after this, or after the interval if that is shorter.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// `rowtide.backup.*`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// where they lie
+    pub directory: Directory,
+    /// how often one is taken
+    pub interval: Duration,
+    /// how many are kept
+    pub keep: usize,
+}
+
+impl Settings {
+    /// Reads a worker's configuration. None: no backups are wanted.
+    pub fn read(config: &Config<'_>) -> Result<Option<Self>> {
+        let Some(place) = config.opt("rowtide.backup.directory").filter(|place| !place.is_empty()) else { return Ok(None) };
+        Ok(Some(Self {
+            directory: Directory::new(place)?,
+            interval: config.millis("rowtide.backup.interval.ms")?,
+            keep: config.size("rowtide.backup.keep")?,
+        }))
+    }
+}
+
+/// Takes backups until it is dropped. The first is due an interval after the newest that is there: restarts put none off.
+pub async fn run(settings: Settings, herder: Arc<dyn Herder>, offsets: Arc<dyn OffsetStore>) {
+    let mut wait = first_wait(&settings);
+    loop {
+        tokio::time::sleep(wait).await;
+        wait = match take(&settings, &*herder, &*offsets).await {
+            Ok(name) => {
+                debug!("backup {name} of configurations and offsets written");
+                settings.interval
+            }
+            Err(error) => {
+                warn!("no backup was taken: {error}");
+                settings.interval.min(AGAIN)
+            }
+        };
+    }
+}
+
+fn first_wait(settings: &Settings) -> Duration {
+    let newest = settings.directory.newest().ok().flatten();
+    // one from the future is none to wait for
+    let age = newest.and_then(|newest| Duration::try_from(Timestamp::now().duration_since(newest)).ok());
+    age.map_or(Duration::ZERO, |age| settings.interval.saturating_sub(age))
+}
+
+async fn take(settings: &Settings, herder: &dyn Herder, offsets: &dyn OffsetStore) -> Result<String> {
+    let connectors = collect(configs(herder).await, offsets).await?;
+    let (backup, settings) = (Backup { taken: Timestamp::now(), connectors }, settings.clone());
+    let written = tokio::task::spawn_blocking(move || {
+        let name = settings.directory.write(&backup)?;
+        settings.directory.prune(settings.keep)?;
+        Ok(name)
+    });
+    written.await.unwrap_or_else(|panic| Err(rowtide_api::Error::fatal("writing the backup ended abnormally").caused_by(panic)))
+}
+
+/// What the herder knows of its connectors. One that is FAILED counts as wanted to run.
+async fn configs(herder: &dyn Herder) -> Vec<(String, Props, TargetState)> {
+    let mut configs = Vec::new();
+    for name in herder.connectors().await {
+        // one that was deleted meanwhile is in no backup
+        let (Ok(info), Ok(status)) = (herder.info(&name).await, herder.status(&name).await) else { continue };
+        let config = info.config.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect();
+        let target = match status.connector.state {
+            State::Paused => TargetState::Paused,
+            State::Stopped => TargetState::Stopped,
+            _ => TargetState::Started,
+        };
+        configs.push((name, config, target));
+    }
+    configs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_backup_is_due_an_interval_after_the_newest() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::new(&folder.path().display().to_string()).unwrap();
+        let settings = Settings { directory: directory.clone(), interval: Duration::from_secs(3600), keep: 2 };
+        assert_eq!(first_wait(&settings), Duration::ZERO);
+        let write = |taken: Timestamp| directory.write(&Backup { taken, connectors: Vec::new() }).unwrap();
+        write(Timestamp::now() - jiff::SignedDuration::from_mins(40));
+        let wait = first_wait(&settings).as_secs();
+        assert!((1100..=1200).contains(&wait), "{wait}");
+        write(Timestamp::now() + jiff::SignedDuration::from_hours(40));
+        assert_eq!(first_wait(&settings), Duration::ZERO);
+    }
+}
