@@ -91,7 +91,12 @@ pub async fn run(start: Start, log: Log) -> Result<()> {
             let _ = tokio::time::timeout(worker.graceful_timeout, serving).await;
         }
     };
+    let configs = backup::configs(&herder).await;
     tokio::join!(herder.stop(), rest_ended);
+    if let Some(settings) = &worker.backups {
+        // what a clean stop has stored
+        backup::take(settings, configs, &*herder.offset_store()).await;
+    }
     tracing::info!("ended; offsets are stored");
     failed.map_or(Ok(()), Err)
 }

@@ -126,11 +126,15 @@ fn lost(config: &PostgresConfig, gap: &Gap, wanted: &Position, server: &Server) 
                 to = lsn_text(*to),
                 from = lsn_text(*from),
             ),
-            format!(
-                "what a slot was told had been stored before. So if only this connector has read the slot since, and it was not made anew, nothing \
-                 is missing at the slot's own place, {to}: go on there (rowtide offsets rewind --to-position {to}). Otherwise {REREAD}",
-                to = lsn_text(*to),
-            ),
+            match wanted.snapshot {
+                // its rows belong to the place that is lost
+                Some(_) => REREAD.to_owned(),
+                None => format!(
+                    "what the slot was told had been stored before. So if only this connector has read it or moved it on since, and it was not made \
+                     anew, nothing is missing from the slot's own place on: go on there, with --to-position {}. Otherwise {REREAD}",
+                    lsn_text(*to)
+                ),
+            },
         ),
         Gap::NoSlot | Gap::Invalidated => {
             let (from, so_far) = (wanted.start(), bytes(server.end.saturating_sub(wanted.start())));
@@ -267,6 +271,9 @@ mod tests {
         let moved = losses(&server(400), &at(100), None);
         assert!(moved[0].contains("moved on to 0/190, past the offset 0/64 (committed 2023-11-14T22:13:20Z)"), "{moved:?}");
         assert!(moved[0].contains("the 300 bytes of log in between"), "{moved:?}");
+        let amid = Position { snapshot: Some(crate::position::Snapshot::INITIAL), ..at(100) };
+        let remedy = |wanted: &Position| hold(&config(), &server(400), wanted, None).losses.remove(0).remedy;
+        assert!(remedy(&at(100)).contains("--to-position 0/190") && !remedy(&amid).contains("--to-position"));
         let gone = losses(&Server { slot: None, ..server(0) }, &at(100), None);
         assert!(gone[0].contains("does not exist") && gone[0].contains("4900 bytes of log so far"), "{gone:?}");
         let beyond = losses(&server(100), &at(6000), None);

@@ -135,7 +135,7 @@ fn a_slot_that_has_moved_on_past_the_backup_is_seen_and_its_own_place_is_offered
     run.start_and_wait().stop();
     let taken = said(&run.offsets(&["backup"]));
     assert!(taken.contains("1 connectors, 1 offsets"), "{taken}");
-    // the next backup of the worker's own is an hour away
+    let (old, _) = taken.split_once(": 1").expect("its path");
     let rowtide = run.start_and_wait();
     run.change();
     let busy = refused(&run.offsets(&["show"]));
@@ -147,24 +147,30 @@ fn a_slot_that_has_moved_on_past_the_backup_is_seen_and_its_own_place_is_offered
     let before = run.records().len();
 
     let moved = run.database.slot("confirmed_flush_lsn");
-    for words in [&["restore"][..], &["restore", "--apply"]] {
+    for words in [&["restore", old][..], &["restore", old, "--apply"]] {
         let text = refused(&run.offsets(words));
         let what = format!("LOST: the replication slot '{name}' has moved on to {moved}, past the offset");
         assert!(text.contains(&what) && text.contains("of log in between"), "{text}");
         assert!(text.contains("nothing was written") && text.contains("--force"), "{text}");
-        assert!(text.contains(&format!("rewind --to-position {moved}")), "{text}");
+        assert!(text.contains(&format!("go on there, with --to-position {moved}")), "{text}");
     }
-    let file = run.file.display().to_string();
-    let rewind = ["rewind", "--connector", name, "--to-position", &moved, "--config", &file];
-    assert!(said(&run.offsets(&rewind)).contains("nothing was written"));
-    assert!(said(&run.offsets(&[&rewind[..], &["--apply"]].concat())).contains("written"));
-    run.start_and_wait().stop();
+    // a clean stop is backed up
+    assert!(said(&run.offsets(&["restore"])).contains("nothing was written; --apply writes it"));
+    let there = ["restore", old, "--connector", name, "--to-position", &moved];
+    assert!(said(&run.offsets(&there)).contains("its configuration is put back"));
+    assert!(said(&run.offsets(&[&there[..], &["--apply"]].concat())).contains("written"));
+    // the configuration is the one that was put back
+    let rowtide = run.home.run(&[]);
+    rowtide.rest.wait_running(name);
+    let mark = audit::mark_end(&run.database);
+    wait_until("the last change arrives", LONG, || audit::has_mark(&run.records(), mark).then_some(()));
+    rowtide.stop();
     let records = run.records();
     assert!(!has_rows_of_a_snapshot(&records[before..]), "a second snapshot was taken");
     audit::check(&run.database, &records);
 
     run.database.sql(&format!("SELECT pg_drop_replication_slot('{name}')"));
-    let text = refused(&run.offsets(&["restore"]));
+    let text = refused(&run.offsets(&["restore", old]));
     assert!(text.contains("does not exist any more") && text.contains("of log so far"), "{text}");
 }
 
@@ -174,7 +180,8 @@ fn a_rewind_says_what_would_come_again_and_what_the_slot_no_longer_has() {
     let run = Run::new("rewind", &[("lsn.flush.mode", "manual")]);
     let name = run.database.name.as_str();
     run.start_and_wait().stop();
-    said(&run.offsets(&["backup"]));
+    let path = said(&run.offsets(&["backup"]));
+    let (old, _) = path.split_once(": 1").expect("its path");
     let taken = run.backup().taken.to_string();
     run.change();
     let rowtide = run.start_and_wait();
@@ -185,7 +192,7 @@ fn a_rewind_says_what_would_come_again_and_what_the_slot_no_longer_has() {
     let dry = said(&run.offsets(&rewind));
     assert!(dry.contains("are sent again") && dry.contains("nothing was written"), "{dry}");
     assert_eq!(run.show(), stored);
-    let compared = said(&run.offsets(&["diff", "newest"]));
+    let compared = said(&run.offsets(&["diff", old]));
     assert!(compared.contains(name) && compared.contains("  + 0/"), "{compared}");
     let early = refused(&run.offsets(&["rewind", "--connector", name, "--to-time", "2020-01-01T00:00:00Z"]));
     assert!(early.contains("no backup from before 2020") && early.contains("the oldest is of 20"), "{early}");

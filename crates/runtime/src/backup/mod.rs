@@ -15,7 +15,7 @@ use rowtide_api::{OffsetMap, Props, Result};
 pub use directory::Directory;
 pub use format::{from_bytes, to_bytes};
 pub use restore::{Checked, Step, changes, config_of, plan, unknown};
-pub use schedule::{Settings, run};
+pub use schedule::{Settings, configs, run, take, write};
 
 use crate::herder::TargetState;
 use crate::offsets::OffsetStore;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rowtide_api::config::Config;
-use rowtide_api::{Props, Result};
+use rowtide_api::{Error, Props, Result};
 use tracing::{debug, warn};
 
 use super::{Backup, Directory, collect};
@@ -43,17 +43,37 @@ pub async fn run(settings: Settings, herder: Arc<dyn Herder>, offsets: Arc<dyn O
     let mut wait = first_wait(&settings);
     loop {
         tokio::time::sleep(wait).await;
-        wait = match take(&settings, &*herder, &*offsets).await {
-            Ok(name) => {
-                debug!("backup {name} of configurations and offsets written");
-                settings.interval
-            }
-            Err(error) => {
-                warn!("no backup was taken: {error}");
-                settings.interval.min(AGAIN)
-            }
-        };
+        let taken = take(&settings, configs(&*herder).await, &*offsets).await;
+        wait = if taken { settings.interval } else { settings.interval.min(AGAIN) };
     }
+}
+
+/// Takes one now, and says so in the log; false: it could not be written. While nothing is known there is nothing to write.
+pub async fn take(settings: &Settings, configs: Vec<(String, Props, TargetState)>, offsets: &dyn OffsetStore) -> bool {
+    let written = async {
+        let connectors = collect(configs, offsets).await?;
+        if connectors.is_empty() {
+            return Ok(());
+        }
+        // later than what it holds was read: a change that commits after it is not behind its offsets
+        let (backup, settings) = (Backup { taken: Timestamp::now(), connectors }, settings.clone());
+        let written = tokio::task::spawn_blocking(move || write(&settings, &backup));
+        let name = written.await.unwrap_or_else(|panic| Err(Error::fatal("writing it ended abnormally").caused_by(panic)))?;
+        debug!("backup {name} of configurations and offsets written");
+        Ok::<(), Error>(())
+    };
+    let outcome = written.await;
+    if let Err(error) = &outcome {
+        warn!("no backup was taken: {error}");
+    }
+    outcome.is_ok()
+}
+
+/// Writes a backup and removes those that are too many; its name.
+pub fn write(settings: &Settings, backup: &Backup) -> Result<String> {
+    let name = settings.directory.write(backup)?;
+    settings.directory.prune(settings.keep)?;
+    Ok(name)
 }
 
 fn first_wait(settings: &Settings) -> Duration {
@@ -63,19 +83,8 @@ fn first_wait(settings: &Settings) -> Duration {
     age.map_or(Duration::ZERO, |age| settings.interval.saturating_sub(age))
 }
 
-async fn take(settings: &Settings, herder: &dyn Herder, offsets: &dyn OffsetStore) -> Result<String> {
-    let connectors = collect(configs(herder).await, offsets).await?;
-    let (backup, settings) = (Backup { taken: Timestamp::now(), connectors }, settings.clone());
-    let written = tokio::task::spawn_blocking(move || {
-        let name = settings.directory.write(&backup)?;
-        settings.directory.prune(settings.keep)?;
-        Ok(name)
-    });
-    written.await.unwrap_or_else(|panic| Err(rowtide_api::Error::fatal("writing the backup ended abnormally").caused_by(panic)))
-}
-
 /// What the herder knows of its connectors. One that is FAILED counts as wanted to run.
-async fn configs(herder: &dyn Herder) -> Vec<(String, Props, TargetState)> {
+pub async fn configs(herder: &dyn Herder) -> Vec<(String, Props, TargetState)> {
     let mut configs = Vec::new();
     for name in herder.connectors().await {
         // one that was deleted meanwhile is in no backup

@@ -22,6 +22,9 @@ pub struct RestoreArgs {
     /// This connector only
     #[arg(long, value_name = "NAME")]
     connector: Option<String>,
+    /// All as in the backup but the place in the log: this one, as the database writes it
+    #[arg(long, value_name = "POSITION", requires = "connector")]
+    to_position: Option<String>,
     #[command(flatten)]
     how: How,
 }
@@ -79,18 +82,13 @@ pub async fn restore(args: RestoreArgs) -> Result<()> {
     let (plugins, present) = (plugins::all(), home.connectors().await?);
     let mut planned = Vec::new();
     for wanted in wanted {
-        let now = present.iter().find(|connector| connector.name == wanted.name);
-        let config = config_of([now, Some(wanted)]);
         let offsets = offsets_of(&present, &wanted.name);
-        let step = match config {
-            Some(config) => backup::plan(&plugins, &home.worker.variables, config, &wanted.offsets, offsets).await,
-            None if args.how.force => Ok(Step { entries: changes(&wanted.offsets, offsets), checked: Vec::new() }),
-            None if args.connector.is_none() => {
-                println!("{}\n  left out: no configuration of it is known (--config FILE, or --apply --force)", wanted.name);
-                continue;
-            }
-            None => Err(backup::unknown(&wanted.name)),
-        };
+        let config = config_of([present.iter().find(|connector| connector.name == wanted.name), Some(wanted)]);
+        if config.is_none() && args.connector.is_none() && !args.how.force {
+            println!("{}\n  left out: no configuration of it is known (--config FILE, or --apply --force)", wanted.name);
+            continue;
+        }
+        let step = step(&plugins, &home, &args, wanted, config, offsets).await;
         let step = step.map_err(|error| error.context(&wanted.name))?;
         print!("{}", print::step(&plugins, &wanted.name, config, &step, offsets));
         let create = if home.lacks_config(&wanted.name)? { wanted.config.clone() } else { None };
@@ -100,6 +98,26 @@ pub async fn restore(args: RestoreArgs) -> Result<()> {
         planned.push(Planned { name: wanted.name.clone(), step, create });
     }
     carry_out(&home, &args.how, &planned).await
+}
+
+/// What putting one connector's offsets back would do.
+async fn step(
+    plugins: &Plugins,
+    home: &Home,
+    args: &RestoreArgs,
+    wanted: &ConnectorState,
+    config: Option<&Props>,
+    present: &[(OffsetMap, OffsetMap)],
+) -> Result<Step> {
+    let Some(config) = config else {
+        let unchecked = Step { entries: changes(&wanted.offsets, present), checked: Vec::new() };
+        return if args.how.force { Ok(unchecked) } else { Err(backup::unknown(&wanted.name)) };
+    };
+    let offsets = match &args.to_position {
+        Some(position) => at(plugins, home, config, &wanted.offsets, position)?,
+        None => wanted.offsets.clone(),
+    };
+    backup::plan(plugins, &home.worker.variables, config, &offsets, present).await
 }
 
 /// Sets one connector's offset.
@@ -185,7 +203,7 @@ async fn carry_out(home: &Home, how: &How, planned: &[Planned]) -> Result<()> {
     if !lossy.is_empty() && !how.force {
         return Err(Error::configuration(format!("nothing was written: see above what stands against it ({})", lossy.join(", ")))
             .remedy(
-                "choose another backup or place; or write it in spite of that with --apply --force: what the connector then does with an \
+                "choose another backup or place, or with --connector those that are safe; or write it in spite of that with --apply --force: what the connector then does with an \
                  offset whose place is gone, its snapshot.mode says",
             ));
     }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use rowtide_api::{Error, Result};
-use rowtide_runtime::backup::Backup;
+use rowtide_runtime::backup::{self, Backup};
 
 use crate::cli::pair;
 use crate::plugins;
@@ -110,8 +110,7 @@ async fn backup(args: BackupArgs) -> Result<()> {
     let settings = home.backups()?;
     let connectors = home.connectors().await?;
     let (count, offsets) = (connectors.len(), connectors.iter().map(|connector| connector.offsets.len()).sum::<usize>());
-    let name = settings.directory.write(&Backup { taken: Timestamp::now(), connectors })?;
-    settings.directory.prune(settings.keep)?;
+    let name = backup::write(&settings, &Backup { taken: Timestamp::now(), connectors })?;
     println!("{}: {count} connectors, {offsets} offsets", settings.directory.path().join(name).display());
     Ok(())
 }
