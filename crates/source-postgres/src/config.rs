@@ -187,6 +187,11 @@ pub struct PostgresConfig {
 }
 
 impl PostgresConfig {
+    /// Whether it is us who move the slot on.
+    pub fn confirms(&self) -> bool {
+        self.flush == FlushMode::Connector
+    }
+
     /// Reads a configuration that went through validation.
     pub fn read(config: &Config<'_>) -> Result<Self> {
         refuse_other_plugins(config)?;

@@ -207,6 +207,20 @@ fn a_rewind_says_what_would_come_again_and_what_the_slot_no_longer_has() {
     run.start_and_wait().stop();
     let records = run.records();
     assert!(!has_rows_of_a_snapshot(&records[before..]));
-    let repeats = audit::check(&run.database, &records);
-    assert!(repeats.records > 0, "nothing was sent again");
+    let once = audit::check(&run.database, &records).records;
+    assert!(once > 0, "nothing was sent again");
+
+    // the same while the worker runs, by Connect's own calls
+    let rowtide = run.start_and_wait();
+    let read = refused(&run.home.offsets(&["restore", old, "--apply", "--data-dir", "elsewhere"]));
+    assert!(read.contains(&format!("sends from the replication slot '{name}'")) && read.contains("stop the worker"), "{read}");
+    rowtide.rest.stop(name);
+    let shown = said(&run.offsets(&["show", "--backup", old, "--connector", name, "--json"]));
+    rowtide.rest.set_offsets(name, &serde_json::from_str(&shown).expect("JSON"));
+    rowtide.rest.resume(name);
+    let mark = audit::mark_end(&run.database);
+    wait_until("the last change arrives", LONG, || audit::has_mark(&run.records(), mark).then_some(()));
+    rowtide.stop();
+    assert!(audit::check(&run.database, &run.records()).records > once);
+    assert_eq!(run.database.slot("confirmed_flush_lsn"), confirmed, "lsn.flush.mode=manual, and yet the slot has moved on");
 }

@@ -41,6 +41,14 @@ pub struct Backup {
 }
 
 impl Backup {
+    /// Of what has just been read. The time is one of whole milliseconds, as names of backups and users write them, and none
+    /// before that: a change that commits later is not behind its offsets.
+    pub fn of_now(connectors: Vec<ConnectorState>) -> Self {
+        let now = Timestamp::now();
+        let taken = Timestamp::from_millisecond(now.as_millisecond() + 1);
+        Self { taken: taken.unwrap_or(now), connectors }
+    }
+
     /// What it holds of a connector.
     pub fn connector(&self, name: &str) -> Option<&ConnectorState> {
         self.connectors.iter().find(|connector| connector.name == name)

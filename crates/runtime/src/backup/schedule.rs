@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rowtide_api::config::Config;
 use rowtide_api::{Error, Props, Result};
-use tracing::{debug, warn};
+use tracing::{info, warn};
 
 use super::{Backup, Directory, collect};
 use crate::herder::{Herder, State, TargetState};
@@ -55,11 +55,10 @@ pub async fn take(settings: &Settings, configs: Vec<(String, Props, TargetState)
         if connectors.is_empty() {
             return Ok(());
         }
-        // later than what it holds was read: a change that commits after it is not behind its offsets
-        let (backup, settings) = (Backup { taken: Timestamp::now(), connectors }, settings.clone());
+        let (backup, settings) = (Backup::of_now(connectors), settings.clone());
         let written = tokio::task::spawn_blocking(move || write(&settings, &backup));
         let name = written.await.unwrap_or_else(|panic| Err(Error::fatal("writing it ended abnormally").caused_by(panic)))?;
-        debug!("backup {name} of configurations and offsets written");
+        info!("backup {name} of configurations and offsets written");
         Ok::<(), Error>(())
     };
     let outcome = written.await;

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use crate::action_query::ActionQuery;
 use crate::client::{ReplicationMessage, ReplicationStream, StartReplication};
-use crate::config::{FlushMode, PostgresConfig};
+use crate::config::PostgresConfig;
 use crate::database::Postgres;
 use crate::decode::{self, Message};
 use crate::errors::explain;
@@ -322,7 +322,7 @@ impl<'a> StreamState<'a> {
             metadata: database.config.metadata,
             last_commit: position.mark.map_or(0, |mark| mark.transaction),
             received: start,
-            confirmed: database.position.confirmable().filter(|_| database.resuming).unwrap_or(0),
+            confirmed: database.position.confirmable().filter(|_| database.resuming && database.config.confirms()).unwrap_or(0),
             status_due: true,
             ask: false,
             last_status: Instant::now(),
@@ -374,7 +374,7 @@ impl<'a> StreamState<'a> {
             self.chunks.reached = self.chunks.reached.max(wal_end);
         }
         let known = self.position.confirmable().unwrap_or(0).max(self.position.start());
-        if self.in_transaction() || self.database.config.flush == FlushMode::Manual || wal_end <= known {
+        if self.in_transaction() || !self.database.config.confirms() || wal_end <= known {
             return Ok(());
         }
         self.position.idle = Some(wal_end);
@@ -501,14 +501,14 @@ impl<'a> StreamState<'a> {
     /// Whether the server keeps much log that it could free, were a newer offset stored.
     fn holds_log(&self) -> bool {
         let confirmed = self.confirmed.max(self.database.position.start());
-        self.database.config.flush == FlushMode::Connector && self.received.saturating_sub(confirmed) > MUCH_LOG
+        self.database.config.confirms() && self.received.saturating_sub(confirmed) > MUCH_LOG
     }
 
     /// Tells the server what is durable, when that has changed, when it asked, and from time to time.
     async fn report(&mut self, stream: &mut ReplicationStream, control: &mut Control) -> Result<()> {
         let stored = control.stored.borrow_and_update().as_ref().and_then(Position::read);
         let durable = stored.and_then(|stored| stored.confirmable()).unwrap_or(0);
-        if self.database.config.flush == FlushMode::Connector && durable > self.confirmed {
+        if self.database.config.confirms() && durable > self.confirmed {
             self.confirmed = durable;
             self.status_due = true;
         }

@@ -8,7 +8,6 @@ mod print;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use rowtide_api::{Error, Result};
 use rowtide_runtime::backup::{self, Backup};
 
@@ -110,7 +109,7 @@ async fn backup(args: BackupArgs) -> Result<()> {
     let settings = home.backups()?;
     let connectors = home.connectors().await?;
     let (count, offsets) = (connectors.len(), connectors.iter().map(|connector| connector.offsets.len()).sum::<usize>());
-    let name = backup::write(&settings, &Backup { taken: Timestamp::now(), connectors })?;
+    let name = backup::write(&settings, &Backup::of_now(connectors))?;
     println!("{}: {count} connectors, {offsets} offsets", settings.directory.path().join(name).display());
     Ok(())
 }
