@@ -3,6 +3,8 @@
 //! The verdicts are those of a task's start (`slot::gap`, `database::check_system`); here stands what follows from them, in
 //! words. Nothing on the server is changed.
 
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 use rowtide_api::{Error, Loss, OffsetMap, Outlook, Result, ToOffset};
 use rowtide_cdc::ledger::Ledger;
@@ -80,23 +82,14 @@ fn hold(config: &PostgresConfig, server: &Server, wanted: &Position, present: Op
     let mut notes = Vec::new();
     if let Some(present) = present {
         let (from, to) = (wanted.start(), present.start());
-        if from < to {
-            notes.push(format!(
-                "changes between {} and {}, {} of log, are sent again",
-                lsn_text(from),
-                lsn_text(to),
-                bytes(to - from)
-            ));
-        } else if from > to {
-            lose(
-                format!(
-                    "the offset {} lies past the present one, {}: changes between the two, {} of log, would never be sent",
-                    lsn_text(from),
-                    lsn_text(to),
-                    bytes(from - to)
-                ),
+        let between = format!("{} and {}, {} of log", lsn_text(from), lsn_text(to), bytes(from.abs_diff(to)));
+        match order(wanted, present) {
+            Ordering::Less => notes.push(format!("changes between {between}, are sent again")),
+            Ordering::Greater => lose(
+                format!("the offset lies past the present one: changes between {between}, would never be sent"),
                 "keep the present offset; it needs no restoring",
-            );
+            ),
+            Ordering::Equal => {}
         }
     }
     if wanted.snapshot.is_some() {
@@ -109,6 +102,14 @@ fn hold(config: &PostgresConfig, server: &Server, wanted: &Position, present: Op
         losses,
         notes,
         reader: reader.map(|pid| format!("the server's process {pid} sends from the replication slot '{}'", config.slot)),
+    }
+}
+
+/// Amid a transaction only the marks tell.
+fn order(wanted: &Position, present: &Position) -> Ordering {
+    match (wanted.mark, present.mark) {
+        (Some(wanted), Some(present)) => wanted.cmp(&present),
+        _ => wanted.start().cmp(&present.start()),
     }
 }
 
@@ -226,6 +227,7 @@ fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::position::Mark;
 
     fn config() -> PostgresConfig {
         let props = [("topic.prefix", "p"), ("database.hostname", "h"), ("database.user", "u"), ("database.dbname", "d")];
@@ -280,6 +282,9 @@ mod tests {
         assert!(beyond[0].contains("log ends at 0/1388, before the offset 0/1770"), "{beyond:?}");
         let skipped = losses(&server(100), &at(400), Some(&at(100)));
         assert!(skipped[0].contains("would never be sent"), "{skipped:?}");
+        let amid = |event| Position { mark: Some(Mark { transaction: 400, event }), ..at(200) };
+        assert_eq!(losses(&server(100), &amid(2), Some(&amid(2))), [""; 0]);
+        assert!(losses(&server(100), &amid(2), Some(&amid(1)))[0].contains("would never be sent"));
         let other = losses(&server(100), &Position { system: Some(8), ..at(100) }, None);
         assert!(other[0].contains("system identifier is 7"), "{other:?}");
     }

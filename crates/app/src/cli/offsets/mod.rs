@@ -118,18 +118,10 @@ async fn show(args: ShowArgs) -> Result<()> {
     if args.backups {
         return print::backups(&home::worker(&args.store)?, args.json);
     }
-    let (home, mut connectors) = match &args.backup {
-        Some(name) => {
-            let settings = home::settings(&home::worker(&args.store)?)?;
-            (None, home::read_backup(&settings, name)?.1.connectors)
-        }
-        None => {
-            let home = Home::open(&args.store, Access::Read)?;
-            let connectors = home.connectors().await?;
-            (Some(home), connectors)
-        }
+    let mut connectors = match &args.backup {
+        Some(name) => home::read_backup(&home::settings(&home::worker(&args.store)?)?, name)?.1.connectors,
+        None => Home::open(&args.store, Access::Read)?.connectors().await?,
     };
-    drop(home);
     if let Some(name) = &args.connector {
         connectors.retain(|connector| connector.name == *name);
         if connectors.is_empty() {

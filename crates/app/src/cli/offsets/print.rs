@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use rowtide_api::plugin::Plugins;
-use rowtide_api::{OffsetMap, Props, Result};
+use rowtide_api::{Loss, OffsetMap, Outlook, Props, Result};
 use rowtide_runtime::backup::{ConnectorState, Step, changes};
 use rowtide_runtime::connector_config;
-use rowtide_runtime::offsets::{OffsetEntry, json as offset_json};
+use rowtide_runtime::offsets::json as offset_json;
 use rowtide_runtime::worker_config::WorkerConfig;
 use serde_json::{Value, json};
 
@@ -188,29 +188,32 @@ pub fn step(plugins: &Plugins, name: &str, config: Option<&Props>, step: &Step, 
     if step.entries.is_empty() {
         out.push_str("  the offsets are these already\n");
     }
-    for (partition, offset) in &step.entries as &[OffsetEntry] {
+    for (partition, offset) in &step.entries {
         let now = present.iter().find(|(have, _)| have == partition);
         let now = now.map_or_else(|| "none".to_owned(), |(_, offset)| place(plugins, config, offset));
         let wanted = offset.as_ref().map_or_else(|| "removed".to_owned(), |offset| place(plugins, config, offset));
         writeln!(out, "  {}: {wanted} (now: {now})", offset_json::to_json(partition)).ok();
         for checked in step.checked.iter().filter(|checked| checked.partition == *partition) {
             match &checked.outlook {
+                Ok(outlook) => out.push_str(&outlook_text(outlook)),
                 Err(error) => drop(writeln!(out, "    cannot be checked: {}", error.to_string().replace('\n', "\n    "))),
-                Ok(outlook) => {
-                    for loss in &outlook.losses {
-                        writeln!(out, "    LOST: {}\n    Remedy: {}", loss.what, loss.remedy).ok();
-                    }
-                    for note in outlook.notes.iter().chain(&outlook.reader) {
-                        writeln!(out, "    {note}").ok();
-                    }
-                    let reach = outlook.earliest.as_ref();
-                    match reach {
-                        Some(earliest) => drop(writeln!(out, "    the source can go back to {earliest}, and not before")),
-                        None => out.push_str("    the source can go back to nothing\n"),
-                    }
-                }
             }
         }
+    }
+    out
+}
+
+fn outlook_text(outlook: &Outlook) -> String {
+    let mut out = String::new();
+    for Loss { what, remedy } in &outlook.losses {
+        writeln!(out, "    LOST: {what}\n    Remedy: {remedy}").ok();
+    }
+    for note in outlook.notes.iter().chain(&outlook.reader) {
+        writeln!(out, "    {note}").ok();
+    }
+    match &outlook.earliest {
+        Some(earliest) => drop(writeln!(out, "    the source can go back to {earliest}, and not before")),
+        None => out.push_str("    the source can go back to nothing\n"),
     }
     out
 }
