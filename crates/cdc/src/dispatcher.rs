@@ -24,9 +24,9 @@ pub use signals::Aside;
 
 /// Bytes of changes that may wait in the queue when `max.queue.size.in.bytes` is off.
 const DEFAULT_QUEUE_BYTES: usize = 32 << 20;
-/// Bytes of changes in a batch at most: larger ones only push each other out of the processor's caches, and as JSON with
-/// schemas they are twenty times as large.
-const BATCH_BYTES: usize = 256 << 10;
+/// Bytes of changes in a batch at most: larger ones push each other out of the processor's caches (`bench/budget.md`), and as
+/// JSON with schemas they are twenty times as large.
+const BATCH_BYTES: usize = 64 << 10;
 /// Batches that wait in the queue at most, however many records they hold.
 const QUEUED_BATCHES: usize = 4;
 

@@ -8,6 +8,10 @@ use std::sync::Arc;
 
 use rowtide_api::{SourcePartition, SourcePosition, ToOffset};
 
+/// So many records in a row of a partition have one position, that of the last: a position that waits for its record is as
+/// large as a short row, and tens of thousands wait for a broker that is behind.
+const SPAN: u64 = 16;
+
 /// Tracks the records of one task. Sequence numbers are the task's own, from 0 and without gaps; every source
 /// partition has a prefix of its own (DESIGN, invariant 1).
 #[derive(Default)]
@@ -38,8 +42,8 @@ struct Waiting {
 /// What a position waits for, beside those before it in its partition.
 #[derive(Clone, Copy, PartialEq)]
 enum Need {
-    /// its own record
-    Record(u64),
+    /// its own record, which is the last of these, and those before it that gave up their positions for it
+    Records { first: u64, last: u64 },
     /// a position without a record: every record of the task before this number
     AllBefore(u64),
 }
@@ -71,7 +75,16 @@ impl AckTracker {
         let sequence = self.next_sequence();
         let index = self.partition(&position.partition);
         self.acked.push_back(Slot { partition: index, done });
-        self.partitions[index].waiting.push_back(Waiting { need: Need::Record(sequence), offset: position.offset });
+        let waiting = &mut self.partitions[index].waiting;
+        match waiting.back_mut() {
+            Some(Waiting { need: Need::Records { first, last }, offset })
+                if *last + 1 == sequence && sequence - *first < SPAN =>
+            {
+                *last = sequence;
+                *offset = position.offset;
+            }
+            _ => waiting.push_back(Waiting { need: Need::Records { first: sequence, last: sequence }, offset: position.offset }),
+        }
         if done {
             self.settle_after(index, true);
         }
@@ -103,7 +116,10 @@ impl AckTracker {
         }
         let partition = slot.partition;
         // Most acks don't complete the front; looking at it is all they cost.
-        let at_front = self.partitions[partition].waiting.front().is_some_and(|front| front.need == Need::Record(sequence));
+        let at_front = self.partitions[partition].waiting.front().is_some_and(|front| match front.need {
+            Need::Records { first, last } => (first..=last).contains(&sequence),
+            Need::AllBefore(_) => false,
+        });
         self.settle_after(partition, at_front);
         true
     }
@@ -146,16 +162,19 @@ impl AckTracker {
         let base = self.base;
         let acked = &self.acked;
         let partition = &mut self.partitions[index];
+        let is_done = |sequence: u64| acked.get((sequence - base) as usize).is_some_and(|slot| slot.done);
         let done = |waiting: &Waiting| match waiting.need {
             // Whatever left the ring was done.
-            Need::Record(sequence) => sequence < base || acked.get((sequence - base) as usize).is_some_and(|slot| slot.done),
+            Need::Records { first, last } => (first.max(base)..=last).all(is_done),
             Need::AllBefore(sequence) => sequence <= base,
         };
         let mut records = partition.durable.as_ref().map_or(0, |durable| durable.records);
         let mut last = None;
         while partition.waiting.front().is_some_and(done) {
             last = partition.waiting.pop_front();
-            records += u64::from(last.as_ref().is_some_and(|waiting| matches!(waiting.need, Need::Record(_))));
+            if let Some(Waiting { need: Need::Records { first, last }, .. }) = last {
+                records += last - first + 1;
+            }
         }
         if let Some(last) = last {
             let advance = partition.durable.as_ref().map_or(0, |durable| durable.advance) + 1;
@@ -203,6 +222,23 @@ mod tests {
         assert_eq!(tracker.outstanding(), 0);
         assert!(!tracker.ack(0), "an ack that comes twice changes nothing");
         assert!(!tracker.ack(99));
+    }
+
+    #[test]
+    fn many_records_in_a_row_wait_with_few_positions() {
+        let log = source(0);
+        let mut tracker = AckTracker::default();
+        let sequences: Vec<u64> = (0..100).map(|n| tracker.track(at(&log, n), false)).collect();
+        assert_eq!(tracker.partitions[0].waiting.len(), 100_usize.div_ceil(SPAN as usize));
+        for sequence in &sequences[..20] {
+            tracker.ack(*sequence);
+        }
+        assert_eq!(lsn(&tracker, &log), Some(SPAN as i64 - 1), "the next position waits for all of its span");
+        for sequence in &sequences[20..] {
+            tracker.ack(*sequence);
+        }
+        assert_eq!(lsn(&tracker, &log), Some(99));
+        assert_eq!(tracker.durable().next().unwrap().records, 100);
     }
 
     #[test]
@@ -256,7 +292,8 @@ mod tests {
 
     proptest! {
         /// Against the definition itself: the durable position is that of the last entry before the first one that is
-        /// not done: a record's own, or without a record every record before it.
+        /// not done: a record's own, or without a record every record before it. A record that is not done holds back
+        /// fewer than a span of records before it.
         #[test]
         fn the_prefix_is_contiguous_in_every_order(
             steps in prop::collection::vec(prop_oneof![
@@ -276,7 +313,7 @@ mod tests {
                 match step {
                     Step::Record(p, done) => {
                         let sequence = tracker.track(at(&logs[p], n as i64), done);
-                        model[p].push((n as i64, if done { Need::AllBefore(0) } else { Need::Record(sequence) }));
+                        model[p].push((n as i64, if done { Need::AllBefore(0) } else { Need::Records { first: sequence, last: sequence } }));
                         if !done { open.push(sequence); }
                     }
                     Step::Reached(p) => {
@@ -309,11 +346,20 @@ mod tests {
     ) -> Result<(), TestCaseError> {
         for (log, entries) in logs.iter().zip(model) {
             let done = |(_, need): &&(i64, Need)| match need {
-                Need::Record(sequence) => !open.contains(sequence),
+                Need::Records { last, .. } => !open.contains(last),
                 Need::AllBefore(sequence) => open.iter().all(|open| open >= sequence),
             };
-            let expected = entries.iter().take_while(done).last().map(|(lsn, _)| *lsn);
-            prop_assert_eq!(lsn(tracker, log), expected);
+            let expected: Vec<i64> = entries.iter().take_while(done).map(|(lsn, _)| *lsn).collect();
+            let found = lsn(tracker, log);
+            if expected.len() == entries.len() {
+                prop_assert_eq!(found, expected.last().copied());
+                continue;
+            }
+            let behind = match found {
+                None => expected.len(),
+                Some(found) => expected.iter().rev().position(|lsn| *lsn == found).unwrap_or(usize::MAX),
+            };
+            prop_assert!(behind < SPAN as usize, "{found:?} of {expected:?}");
         }
         Ok(())
     }

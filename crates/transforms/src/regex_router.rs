@@ -40,6 +40,8 @@ struct RegexRouter {
     regex: JavaRegex,
     replacement: Replacement,
     routes: HashMap<Arc<str>, Arc<str>>,
+    /// the route of the record before: most records of a connector follow one like it
+    last: Option<(Arc<str>, Arc<str>)>,
 }
 
 fn config_def() -> &'static ConfigDef {
@@ -69,25 +71,40 @@ fn new(props: &Props) -> Result<Box<dyn Transform>> {
     let config = config_def().read(props);
     let regex = JavaRegex::new(config.text("regex")?, false)?;
     let replacement = regex.replacement(config.opt("replacement").map_or_else(|| config.text("replacement"), Ok)?)?;
-    Ok(Box::new(RegexRouter { regex, replacement, routes: HashMap::new() }))
+    Ok(Box::new(RegexRouter { regex, replacement, routes: HashMap::new(), last: None }))
 }
 
 impl Transform for RegexRouter {
     fn apply(&mut self, mut record: SourceRecord) -> Outcome {
-        if let Some(topic) = self.routes.get(&record.topic) {
-            record.topic = topic.clone();
-            return Outcome::Kept(record);
-        }
-        let topic = match self.regex.replace_first_full(&record.topic, &self.replacement) {
+        let topic = match &self.last {
+            Some((from, to)) if Arc::ptr_eq(from, &record.topic) => to.clone(),
+            _ => self.route(&record.topic),
+        };
+        record.topic = topic;
+        Outcome::Kept(record)
+    }
+}
+
+impl RegexRouter {
+    fn route(&mut self, from: &Arc<str>) -> Arc<str> {
+        let to = match self.routes.get(from) {
+            Some(to) => to.clone(),
+            None => self.new_route(from),
+        };
+        self.last = Some((from.clone(), to.clone()));
+        to
+    }
+
+    fn new_route(&mut self, from: &Arc<str>) -> Arc<str> {
+        let to = match self.regex.replace_first_full(from, &self.replacement) {
             Some(topic) => Arc::from(topic),
-            None => record.topic.clone(),
+            None => from.clone(),
         };
         if self.routes.len() >= CACHED {
             self.routes.clear();
         }
-        self.routes.insert(record.topic, Arc::clone(&topic));
-        record.topic = topic;
-        Outcome::Kept(record)
+        self.routes.insert(from.clone(), Arc::clone(&to));
+        to
     }
 }
 
