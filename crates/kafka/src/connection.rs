@@ -289,11 +289,24 @@ impl Connection {
         waiting: oneshot::Receiver<Answer>,
         version: i16,
     ) -> Result<R::Response, KafkaError> {
-        let mut body = match tokio::time::timeout(self.timeout, waiting).await {
+        self.receive_within::<R>(waiting, version, self.timeout).await
+    }
+
+    /// The same for a request that the broker may keep for longer: joining a group.
+    pub(crate) async fn receive_within<R: Request>(
+        &self,
+        waiting: oneshot::Receiver<Answer>,
+        version: i16,
+        limit: Duration,
+    ) -> Result<R::Response, KafkaError> {
+        let mut body = match tokio::time::timeout(limit, waiting).await {
             Ok(Ok(answer)) => answer?,
             Ok(Err(_)) => return Err(lost(&self.address, "it was closed")),
             Err(_) => {
-                let problem = format!("no answer within request.timeout.ms={}", self.timeout.as_millis());
+                let problem = match limit == self.timeout {
+                    true => format!("no answer within request.timeout.ms={}", limit.as_millis()),
+                    false => format!("no answer within {} ms", limit.as_millis()),
+                };
                 self.shared.fail(&self.address, &problem);
                 return Err(lost(&self.address, problem));
             }

@@ -1,5 +1,5 @@
-//! Kafka, as Rowtide uses it: producer, admin client and a small consumer. The only crate that knows which Kafka client is
-//! below it.
+//! Kafka, as Rowtide uses it: producer, admin client, a small consumer and membership of groups. The only crate that knows
+//! which Kafka client is below it.
 //!
 //! Belongs here: everything that speaks Kafka's protocol, and Kafka's client properties as Java spells them. Does not belong
 //! here: connectors, offsets, converters, and what to do about an error.
@@ -13,7 +13,7 @@
 //! |---|---|---|---|
 //! | language | Rust throughout (`ring` apart) | Rust | C library, needs cmake or make, libcurl or a feature off |
 //! | brokers | 2.8 to 4.3 tested, see below | 3.9 and newer only | all |
-//! | group messages of protocol type `connect` | yes, any request can be sent | no | no |
+//! | group messages of protocol type `connect` | yes | no | no |
 //! | Java's PEM, PKCS12 and JKS stores | yes | not looked at | PEM, PKCS12 |
 //! | SASL | PLAIN, SCRAM-SHA-256/512; OAUTHBEARER and GSSAPI not yet | PLAIN, SCRAM, OAUTHBEARER | all, with more C libraries |
 //! | transactions | not yet (the batch format and the requests are there) | yes | yes |
@@ -44,7 +44,7 @@
 //!
 //! # What is not here yet
 //!
-//! Transactions, consumer groups, OAUTHBEARER and GSSAPI, encrypted keys in PEM files, `compression.*.level`, topic ids (topics are
+//! Transactions, offsets committed by consumer groups, OAUTHBEARER and GSSAPI, encrypted keys in PEM files, `compression.*.level`, topic ids (topics are
 //! named, as protocol versions up to produce 12 and fetch 12 allow; all brokers up to 4.3 take them).
 
 mod admin;
@@ -54,6 +54,7 @@ mod config;
 mod connection;
 mod consumer;
 mod error;
+mod group;
 mod jaas;
 mod java_store;
 mod partitioner;
@@ -68,6 +69,7 @@ pub use compression::Compression;
 pub use config::{ClientConfig, ProducerSettings, SaslMechanism, SaslSettings, Secret};
 pub use consumer::{ConsumedRecord, Consumer, StartOffset};
 pub use error::{KafkaError, ProduceError};
+pub use group::{Group, GroupSettings, Joined, Member, Standing};
 pub use partitioner::{murmur2, partition_for_key};
 pub use producer::{Delivery, Producer, ProducerRecord};
 pub use tls::TlsSettings;
