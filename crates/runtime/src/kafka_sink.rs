@@ -225,7 +225,8 @@ impl Sink for KafkaSink {
     }
 }
 
-fn client_error(error: KafkaError) -> Error {
+/// A client's failure, as the runtime's table of kinds has it.
+pub(crate) fn client_error(error: KafkaError) -> Error {
     let kind = match &error {
         KafkaError::Config { .. } | KafkaError::Authentication { .. } | KafkaError::Protocol { .. } => ErrorKind::Configuration,
         KafkaError::Closed => ErrorKind::Transient,
@@ -237,7 +238,8 @@ fn client_error(error: KafkaError) -> Error {
     Error::new(kind, error.to_string())
 }
 
-fn produce_error(error: &ProduceError) -> Error {
+/// Why a record was not written.
+pub(crate) fn produce_error(error: &ProduceError) -> Error {
     match error {
         ProduceError::RecordTooLarge { topic, key, size, limit, setting } => {
             let key = key.as_ref().map_or_else(|| "null".to_owned(), |key| shortened(key));

@@ -11,6 +11,7 @@ pub mod kafka_sink;
 pub mod offsets;
 pub mod pipeline;
 pub mod properties;
+pub mod stores;
 pub mod topic_creation;
 pub mod variables;
 pub mod worker_config;

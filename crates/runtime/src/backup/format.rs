@@ -47,7 +47,7 @@ fn connector(state: &ConnectorState) -> Value {
     if let Some((config, target)) = &state.config {
         let config: Map<String, Value> = config.iter().map(|(key, value)| (key.to_owned(), Value::from(value))).collect();
         object["config"] = Value::Object(config);
-        object["target_state"] = target.as_str().into();
+        object["target_state"] = target.name().into();
     }
     object
 }
@@ -85,7 +85,7 @@ fn state(value: &Value) -> Result<ConnectorState> {
     let name = value["name"].as_str().ok_or_else(|| damaged("a connector has no name"))?;
     let config = value["config"].as_object().map(|config| {
         let props: Props = config.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect();
-        let target = value["target_state"].as_str().and_then(TargetState::parse);
+        let target = value["target_state"].as_str().and_then(TargetState::of_name);
         (props, target.unwrap_or(TargetState::Started))
     });
     let offsets = value["offsets"].as_array().ok_or_else(|| damaged("a connector has no list of offsets"))?;

@@ -35,6 +35,26 @@ pub enum State {
     Restarting,
 }
 
+impl State {
+    /// The state of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let all = [Self::Unassigned, Self::Running, Self::Paused, Self::Stopped, Self::Failed, Self::Restarting];
+        all.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Connect's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unassigned => "UNASSIGNED",
+            Self::Running => "RUNNING",
+            Self::Paused => "PAUSED",
+            Self::Stopped => "STOPPED",
+            Self::Failed => "FAILED",
+            Self::Restarting => "RESTARTING",
+        }
+    }
+}
+
 /// What a user wants of a connector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -45,17 +65,18 @@ pub enum TargetState {
 }
 
 impl TargetState {
-    const ALL: [(TargetState, &'static str); 3] =
-        [(TargetState::Started, "STARTED"), (TargetState::Paused, "PAUSED"), (TargetState::Stopped, "STOPPED")];
-
-    /// Connect's word.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
+    /// Connect's word for it, as it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "STARTED",
+            Self::Paused => "PAUSED",
+            Self::Stopped => "STOPPED",
+        }
     }
 
-    /// The state of such a word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, have)| *have == word).map(|(state, _)| *state)
+    /// The state of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Started, Self::Paused, Self::Stopped].into_iter().find(|state| state.name() == name)
     }
 }
 

@@ -84,8 +84,8 @@ impl EmbeddedStore {
             .map(|(name, config, target)| {
                 let config: Map<String, Value> = serde_json::from_str(&config).map_err(|error| self.failed("read", error))?;
                 let props = config.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect();
-                let target = target.as_deref().and_then(TargetState::parse);
-                Ok((name, props, target.unwrap_or(TargetState::Started)))
+                let target = target.as_deref().and_then(TargetState::of_name).unwrap_or(TargetState::Started);
+                Ok((name, props, target))
             })
             .collect()
     }
@@ -96,7 +96,7 @@ impl EmbeddedStore {
         let text = Value::Object(object).to_string();
         self.write(|transaction| {
             transaction.open_table(CONFIGS)?.insert(name, text.as_str())?;
-            transaction.open_table(TARGETS)?.insert(name, target.as_str())?;
+            transaction.open_table(TARGETS)?.insert(name, target.name())?;
             Ok(())
         })
     }

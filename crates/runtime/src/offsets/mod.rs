@@ -6,17 +6,20 @@ mod embedded;
 mod file;
 pub mod java_hashmap;
 pub mod json;
+mod kafka;
 
 use async_trait::async_trait;
 use rowtide_api::{OffsetMap, Result};
 
 pub use embedded::EmbeddedStore;
 pub use file::FileOffsetStore;
+pub use kafka::KafkaOffsetStore;
 
 /// Source partition and the offset to store under it; none removes it.
 pub type OffsetEntry = (OffsetMap, Option<OffsetMap>);
 
-/// A durable home for offsets. Both calls are atomic: after a crash the store holds all of a `store`, or nothing of it.
+/// A durable home for offsets. Both calls are atomic: after a crash the store holds all of a `store`, or nothing of it; where that cannot be had
+/// (Kafka's topic), values come before removals.
 #[async_trait]
 pub trait OffsetStore: Send + Sync {
     /// The names that offsets are stored under, sorted; connectors that were deleted are among them, as Connect keeps theirs.

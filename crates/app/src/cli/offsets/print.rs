@@ -33,7 +33,7 @@ pub fn connectors(plugins: &Plugins, connectors: &[ConnectorState]) -> String {
     let mut out = String::new();
     for connector in connectors {
         let config = connector.config.as_ref();
-        let state = config.map_or("no configuration is known", |(_, target)| target.as_str());
+        let state = config.map_or("no configuration is known", |(_, target)| target.name());
         writeln!(out, "{} ({state})", connector.name).ok();
         for (partition, offset) in &connector.offsets {
             let place = place(plugins, config.map(|(config, _)| config), offset);

@@ -1,7 +1,9 @@
-//! The worker's own properties in standalone mode: declared, defaulted, checked.
+//! The worker's own properties: declared, defaulted, checked. Those of a group stand in `distributed`.
 //!
 //! What a connector's configuration means belongs to `connector_config`; listeners are read by the REST server, client
 //! properties by the Kafka client.
+
+mod distributed;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use rowtide_api::{ConfigDef, ConfigKey, ConfigType, Error, Importance, Props, Re
 
 use crate::backup;
 use crate::variables::Variables;
+
+pub use distributed::Membership;
 
 const fn key(name: &'static str, kind: ConfigType, default: Option<&'static str>, doc: &'static str) -> ConfigKey {
     let mut key = ConfigKey::new(name, kind, Importance::Medium, name).doc(doc).width(Width::None);
@@ -173,15 +177,20 @@ const PREFIXES: &[&str] = &[
     "internal.key.converter",
     "internal.value.converter",
     "metrics.context.",
+    // settings of the topics of a group when they are created
+    "config.storage.",
+    "offset.storage.",
+    "status.storage.",
 ];
-
-/// Settings of distributed mode and of the worker's own clients: a file made for them is no reason to warn.
-const ALSO_KNOWN: &[&str] = &["group.id", "client.id", "offset.storage.topic", "config.storage.topic", "status.storage.topic"];
 
 /// The declaration, for the manual.
 pub fn definition() -> &'static ConfigDef {
     static DEF: OnceLock<ConfigDef> = OnceLock::new();
-    DEF.get_or_init(|| ConfigDef { keys: KEYS.iter().chain(BACKUPS).copied().collect(), prefixes: PREFIXES.to_vec() })
+    DEF.get_or_init(|| ConfigDef {
+        // a file made for the one mode is no reason to warn in the other
+        keys: [KEYS, BACKUPS, distributed::KEYS].concat(),
+        prefixes: PREFIXES.to_vec(),
+    })
 }
 
 /// Which client properties a connector may override.
@@ -237,15 +246,20 @@ impl WorkerConfig {
     /// The worker of `rowtide standalone`. Warns of what has no effect, fails on what a worker cannot run with.
     pub fn standalone(props: &Props) -> Result<Self> {
         let worker = Self::read(props, false)?;
-        for name in ["bootstrap.servers", "key.converter", "value.converter", "offset.storage.file.filename"] {
-            if worker.get(name).is_none_or(|value| value.trim().is_empty()) {
+        worker.insist(["bootstrap.servers", "key.converter", "value.converter", "offset.storage.file.filename"])?;
+        Ok(worker)
+    }
+
+    fn insist<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        for name in names {
+            if self.get(name).is_none_or(|value| value.trim().is_empty()) {
                 return Err(Error::configuration(format!(
                     "Missing required configuration \"{name}\" which has no default value."
                 ))
                 .remedy(format!("set '{name}' in the worker's properties file")));
             }
         }
-        Ok(worker)
+        Ok(())
     }
 
     /// The worker of `rowtide run`: JSON converters unless told otherwise, variables always filled in.
@@ -302,9 +316,7 @@ impl WorkerConfig {
         if !given.is_empty() {
             tracing::info!("accepted and not used, since everything is built in: {}", given.join(", "));
         }
-        let own: Props = self.props.iter().filter(|(name, _)| !ALSO_KNOWN.contains(name)).collect();
-        for sentence in definition().unknown(&own, &[]) {
-            // Un-prefixed client properties are the worker's own clients': standalone has none.
+        for sentence in definition().unknown(&self.props, &[]) {
             tracing::warn!("{sentence}");
         }
     }
