@@ -10,8 +10,8 @@ use rowtide_api::plugin::Plugins;
 use rowtide_api::{Error, Result};
 use rowtide_rest::Listeners;
 use rowtide_runtime::backup;
-use rowtide_runtime::herder::standalone::{Parts, StandaloneHerder};
-use rowtide_runtime::herder::{Herder, ServerInfo, State};
+use rowtide_runtime::herder::standalone::StandaloneHerder;
+use rowtide_runtime::herder::{Herder, Parts, ServerInfo, State};
 use rowtide_runtime::kafka_sink;
 use rowtide_runtime::offsets::{EmbeddedStore, FileOffsetStore};
 use rowtide_runtime::pipeline::SinkFactory;
@@ -144,11 +144,11 @@ async fn herder(
         kafka_cluster_id: None,
     };
     let worker = worker.clone();
-    Ok(StandaloneHerder::new(match home {
+    let (parts, configs) = match home {
         Home::DataDirectory { path, sink } => {
             let store = EmbeddedStore::open(path.clone())?;
             let offsets = Arc::new(store.clone());
-            Parts { worker, worker_id, server, plugins, offsets, configs: Some(store), sink, scratch: path }
+            (Parts { worker, worker_id, server, plugins, offsets, sink, scratch: path }, Some(store))
         }
         Home::Kafka => {
             let file = worker.get("offset.storage.file.filename").unwrap_or_default();
@@ -160,9 +160,10 @@ async fn herder(
             server.kafka_cluster_id = kafka_sink::cluster_id(&worker).await?;
             let sink = kafka_sink::factory(&worker);
             let (offsets, scratch) = (Arc::new(offsets), std::env::temp_dir());
-            Parts { worker, worker_id, server, plugins, offsets, configs: None, sink, scratch }
+            (Parts { worker, worker_id, server, plugins, offsets, sink, scratch }, None)
         }
-    }))
+    };
+    Ok(StandaloneHerder::new(parts, configs))
 }
 
 /// Those that are stored, then those of the command line, which update a stored one of their name.

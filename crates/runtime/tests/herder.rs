@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use doubles::*;
 use rowtide_api::Props;
-use rowtide_runtime::herder::standalone::{Parts, StandaloneHerder};
-use rowtide_runtime::herder::{Herder, ServerInfo, State, TargetState};
+use rowtide_runtime::herder::standalone::StandaloneHerder;
+use rowtide_runtime::herder::{Herder, Parts, ServerInfo, State, TargetState};
 use rowtide_runtime::offsets::EmbeddedStore;
 use rowtide_runtime::worker_config::WorkerConfig;
 
@@ -27,16 +27,16 @@ fn open(folder: &std::path::Path) -> EmbeddedStore {
 fn herder(log: &Arc<Log>, written: &Arc<Written>, folder: &std::path::Path, more: &[(&str, &str)]) -> StandaloneHerder {
     let store = open(folder);
     let worker = [("offset.flush.interval.ms", "2")].iter().chain(more).copied().collect();
-    StandaloneHerder::new(Parts {
+    let parts = Parts {
         worker: WorkerConfig::run(&worker).unwrap(),
         worker_id: "127.0.0.1:8083".to_owned(),
         server: ServerInfo { version: "4.3.1".to_owned(), commit: "c".to_owned(), kafka_cluster_id: None },
         plugins: plugins(log.clone()),
         offsets: Arc::new(store.clone()),
-        configs: Some(store),
         sink: RandomAckSink::factory(written.clone(), 5),
         scratch: std::env::temp_dir(),
-    })
+    };
+    StandaloneHerder::new(parts, Some(store))
 }
 
 fn config(more: &[(&str, &str)]) -> Props {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use doubles::*;
 use rowtide_api::Props;
 use rowtide_kafka::{Admin, ClientConfig, ConsumedRecord, Consumer, StartOffset};
-use rowtide_runtime::herder::standalone::{Parts, StandaloneHerder};
-use rowtide_runtime::herder::{Herder, ServerInfo, State};
+use rowtide_runtime::herder::standalone::StandaloneHerder;
+use rowtide_runtime::herder::{Herder, Parts, ServerInfo, State};
 use rowtide_runtime::kafka_sink;
 use rowtide_runtime::offsets::{FileOffsetStore, OffsetStore};
 use rowtide_runtime::worker_config::WorkerConfig;
@@ -52,16 +52,16 @@ impl Worker {
         let worker = WorkerConfig::standalone(&props).unwrap();
         let kafka_cluster_id = kafka_sink::cluster_id(&worker).await.unwrap();
         assert!(kafka_cluster_id.is_some());
-        let herder = StandaloneHerder::new(Parts {
+        let parts = Parts {
             sink: kafka_sink::factory(&worker),
             offsets: Arc::new(FileOffsetStore::open(&offsets).unwrap()),
-            configs: None,
             scratch: std::env::temp_dir(),
             worker_id: "127.0.0.1:8083".to_owned(),
             server: ServerInfo { version: "4.3.1".to_owned(), commit: "c".to_owned(), kafka_cluster_id },
             plugins: plugins(log),
             worker,
-        });
+        };
+        let herder = StandaloneHerder::new(parts, None);
         Self { herder, offsets, prefix: format!("runtime-{what}-{}", std::process::id()), _folder: folder }
     }
 

@@ -3,11 +3,15 @@
 //! REST and CLI talk to nothing else. Here stand the trait and the plain data that it speaks in; `standalone` is
 //! the herder of one process. How a task does its work belongs to `pipeline`.
 
+mod answers;
+mod parts;
 pub mod standalone;
 
 use async_trait::async_trait;
 use rowtide_api::{ConfigValue, OffsetMap, Props, Signal, SnapshotProgress};
 use serde::Serialize;
+
+pub use parts::Parts;
 
 /// An answer that is an error: Connect's `{"error_code","message"}`.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +112,15 @@ pub struct ConnectorInfo {
     pub kind: &'static str,
 }
 
+impl ConnectorInfo {
+    /// A source connector's, with this many tasks.
+    fn of_source(name: &str, config: &Props, tasks: usize) -> Self {
+        let config = config.iter().map(|(key, value)| (key.to_owned(), serde_json::Value::from(value))).collect();
+        let tasks = (0..tasks).map(|task| TaskId { connector: name.to_owned(), task }).collect();
+        Self { name: name.to_owned(), config, tasks, kind: "source" }
+    }
+}
+
 /// Status of a connector.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]
@@ -140,6 +153,21 @@ pub struct ConnectorStateInfo {
     pub tasks: Vec<TaskStatus>,
     #[serde(rename = "type")]
     pub kind: &'static str,
+}
+
+impl ConnectorStateInfo {
+    /// `RestartPlan`: what is to be restarted shows as RESTARTING, with the trace that it still has.
+    fn restart_plan(mut self, include_tasks: bool, only_failed: bool) -> Self {
+        if !only_failed || self.connector.state == State::Failed {
+            self.connector.state = State::Restarting;
+        }
+        for task in &mut self.tasks {
+            if include_tasks && (!only_failed || task.state == State::Failed) {
+                task.state = State::Restarting;
+            }
+        }
+        self
+    }
 }
 
 /// `PUT /connector-plugins/{p}/config/validate`, before it is laid out as Connect's `ConfigInfos`: one entry for each

@@ -3,11 +3,10 @@
 
 use rowtide_api::Props;
 
+use super::super::answers::{must_be_stopped, no_connector, not_found, of_error, unknown_connector};
 use super::super::{ConnectorInfo, ConnectorStateInfo, HerderError, Result, State, TargetState};
 use super::Inner;
-use super::answers::{bad_request, must_be_stopped, no_connector, not_found, of_error, offsets_changed, unknown_connector};
 use super::connector::Connector;
-use crate::connector_config;
 use crate::offsets::OffsetEntry;
 use crate::pipeline::TaskHandle;
 
@@ -19,7 +18,7 @@ impl Inner {
         initial: Option<TargetState>,
         replace: bool,
     ) -> Result<(bool, ConnectorInfo)> {
-        self.check(&config).await?;
+        self.parts.check(&config).await?;
         let _turn = self.turn.lock().await;
         let known = self.lock().get(name).map(|connector| (connector.target, connector.keeps_tasks(&self.parts, &config)));
         if known.is_some() && !replace {
@@ -27,13 +26,7 @@ impl Inner {
         }
         let target = initial.or(known.map(|(target, _)| target)).unwrap_or(TargetState::Started);
         self.persist(name, &config, target)?;
-        if let Ok(source) = self.source(&config) {
-            let filled = self.parts.worker.variables.fill_in(&config).unwrap_or_else(|_| config.clone());
-            let left_over = self.parts.worker.variables.left_over(&filled);
-            for sentence in connector_config::unknown(source, &config).into_iter().chain(left_over) {
-                tracing::warn!(connector = name, "{sentence}");
-            }
-        }
+        self.parts.warn_of(name, &config);
         if let Some((_, false)) = known {
             self.stop_tasks(name).await;
         }
@@ -48,7 +41,7 @@ impl Inner {
     pub(super) async fn delete(&self, name: &str) -> Result<()> {
         let _turn = self.turn.lock().await;
         self.with(name, no_connector, |_| ())?;
-        if let Some(store) = &self.parts.configs {
+        if let Some(store) = &self.configs {
             store.remove_connector(name).map_err(|error| of_error(&error))?;
         }
         self.stop_tasks(name).await;
@@ -113,7 +106,7 @@ impl Inner {
     }
 
     async fn restart_one(&self, name: &str, task: usize) {
-        let deadline = self.deadline();
+        let deadline = self.parts.deadline();
         let handle = self.lock().get_mut(name).and_then(|connector| connector.ask_stop_one(task, deadline));
         if let Some(handle) = handle {
             handle.stopped(deadline).await;
@@ -132,25 +125,16 @@ impl Inner {
         if !stopped {
             return Err(must_be_stopped(name));
         }
-        let done = if offsets.is_some() { "altered" } else { "reset" };
-        let offsets = match offsets {
-            Some(offsets) => offsets,
-            None => self.load_offsets(name).await?.into_iter().map(|(partition, _)| (partition, None)).collect(),
-        };
-        let filled = self.parts.worker.variables.fill_in(&config).map_err(|error| of_error(&error))?;
-        let by_connector =
-            self.source(&filled)?.alter_offsets(&filled, &offsets).map_err(|error| bad_request(error.to_string()))?;
-        self.parts.offsets.store(name, &offsets).await.map_err(|error| of_error(&error))?;
-        Ok(offsets_changed(by_connector, done))
+        self.parts.alter_offsets(name, &config, offsets).await
     }
 
     fn persist(&self, name: &str, config: &Props, target: TargetState) -> Result<()> {
-        let Some(store) = &self.parts.configs else { return Ok(()) };
+        let Some(store) = &self.configs else { return Ok(()) };
         store.put_connector(name, config, target).map_err(|error| of_error(&error))
     }
 
     async fn stop_tasks(&self, name: &str) {
-        let deadline = self.deadline();
+        let deadline = self.parts.deadline();
         let handles: Vec<TaskHandle> =
             self.lock().get_mut(name).map(|connector| connector.ask_stop(deadline)).unwrap_or_default();
         for handle in handles {

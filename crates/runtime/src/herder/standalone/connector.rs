@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use rowtide_api::{Error, Props, Result, SnapshotProgress};
+use rowtide_api::{Props, Result, SnapshotProgress};
 use tokio::time::Instant;
 
-use super::super::{ConnectorInfo, ConnectorStateInfo, ConnectorStatus, State, TargetState, TaskId, TaskStatus};
-use super::Parts;
-use crate::connector_config;
-use crate::pipeline::{Signals, TaskHandle, TaskMetrics, TaskSettings, TaskSetup, TaskState, spawn, trace};
+use super::super::{ConnectorInfo, ConnectorStateInfo, ConnectorStatus, Parts, State, TargetState, TaskStatus};
+use crate::pipeline::{Signals, TaskHandle, TaskMetrics, TaskState, trace};
 
 /// A connector and its tasks.
 pub struct Connector {
@@ -88,66 +86,22 @@ impl Connector {
 
     /// The task configurations; none while stopped.
     fn plan(&mut self, parts: &Parts) -> Result<Vec<Props>> {
-        let source = connector_config::source(&parts.plugins, &self.config)?;
-        self.version = Some(source.info().version.to_owned());
-        if self.target == TargetState::Stopped {
-            return Ok(Vec::new());
-        }
-        let filled = parts.worker.variables.fill_in(&self.config)?;
-        let max = filled.get("tasks.max").and_then(|text| text.trim().parse().ok()).unwrap_or(1);
-        let mut configs = source.task_configs(&filled, max)?;
-        let enforce = filled.get("tasks.max.enforce").is_none_or(|text| !text.trim().eq_ignore_ascii_case("false"));
-        if configs.len() > max && enforce {
-            let count = configs.len();
-            return Err(Error::configuration(format!("The connector {} has generated {count} tasks, which is greater than {max}, the maximum number of tasks it is configured to create.", self.config.get("name").unwrap_or_default()))
-                .remedy("raise tasks.max"));
-        }
-        // What was filled in is put back (`AbstractHerder.reverseTransform`): task configurations are shown.
-        for config in &mut configs {
-            for (key, value) in &mut config.0 {
-                if let Some(raw) = self.config.get(key)
-                    && filled.get(key) == Some(value.as_str())
-                {
-                    raw.clone_into(value);
-                }
-            }
-        }
-        Ok(configs)
+        self.version = parts.version(&self.config);
+        parts.plan(&self.config, self.target)
     }
 
     fn new_task(&mut self, parts: &Parts, name: &str, number: usize) -> Task {
         while self.metrics.len() <= number {
             self.metrics.push(Arc::default());
         }
-        match self.set_up(parts, name, number) {
-            Ok(setup) => Task::Running(spawn(setup, self.target == TargetState::Paused)),
+        let (config, metrics) = (&self.task_configs[number], self.metrics[number].clone());
+        match parts.start_task(name, number, config, metrics, self.target == TargetState::Paused) {
+            Ok(task) => Task::Running(task),
             Err(error) => {
                 tracing::error!(connector = name, task = number, "the task has failed: {error}");
                 Task::Failed(trace(&error))
             }
         }
-    }
-
-    fn set_up(&self, parts: &Parts, name: &str, number: usize) -> Result<TaskSetup> {
-        let config = parts.worker.variables.fill_in(&self.task_configs[number])?;
-        let settings = TaskSettings::read(&config, parts.worker.flush_interval)?;
-        connector_config::source(&parts.plugins, &config)?;
-        // The first one shows what is wrong with converters and transforms before anything is connected.
-        connector_config::encoder(&parts.plugins, &parts.worker, &config)?;
-        let (plugins, worker, own) = (parts.plugins.clone(), parts.worker.clone(), config.clone());
-        let (sources, named) = (parts.plugins.clone(), config.clone());
-        Ok(TaskSetup {
-            connector: name.to_owned(),
-            task: number,
-            source: Arc::new(move || connector_config::source(&sources, &named).map(|source| source.new_task())),
-            encoder: Arc::new(move || connector_config::encoder(&plugins, &worker, &own)),
-            sink: parts.sink.clone(),
-            offsets: parts.offsets.clone(),
-            settings,
-            metrics: self.metrics[number].clone(),
-            scratch: parts.scratch.clone(),
-            config,
-        })
     }
 
     /// Takes all tasks out, asked to stop; the caller waits for them.
@@ -226,9 +180,7 @@ impl Connector {
     }
 
     pub fn info(&self, name: &str) -> ConnectorInfo {
-        let config = self.config.iter().map(|(key, value)| (key.to_owned(), serde_json::Value::from(value))).collect();
-        let tasks = (0..self.task_configs.len()).map(|task| TaskId { connector: name.to_owned(), task }).collect();
-        ConnectorInfo { name: name.to_owned(), config, tasks, kind: "source" }
+        ConnectorInfo::of_source(name, &self.config, self.task_configs.len())
     }
 
     pub fn status(&self, name: &str, worker_id: &str) -> ConnectorStateInfo {
@@ -253,19 +205,5 @@ impl Connector {
             tasks: tasks.collect(),
             kind: "source",
         }
-    }
-
-    /// `RestartPlan`: what is to be restarted shows as RESTARTING, with the trace that it still has.
-    pub fn restart_plan(&self, name: &str, worker_id: &str, include_tasks: bool, only_failed: bool) -> ConnectorStateInfo {
-        let mut plan = self.status(name, worker_id);
-        if !only_failed || plan.connector.state == State::Failed {
-            plan.connector.state = State::Restarting;
-        }
-        for task in &mut plan.tasks {
-            if include_tasks && (!only_failed || task.state == State::Failed) {
-                task.state = State::Restarting;
-            }
-        }
-        plan
     }
 }

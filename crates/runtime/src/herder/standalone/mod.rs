@@ -4,49 +4,23 @@
 //! Requests that change something run one after the other, as on Connect's single herder thread, and to their end even
 //! when the client that asked has gone. How a task runs belongs to `pipeline`.
 
-mod answers;
 mod change;
 mod connector;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use rowtide_api::plugin::Plugins;
-use rowtide_api::{OffsetMap, Props, Signal, SnapshotProgress, SourceConnector};
+use rowtide_api::{OffsetMap, Props, Signal, SnapshotProgress};
 
+use super::answers::{self, no_connector, not_found, unknown_connector};
 use super::{
-    ConfigKeyInfo, ConnectorInfo, ConnectorStateInfo, Herder, HerderError, PluginEntry, Result, ServerInfo, TargetState,
+    ConfigKeyInfo, ConnectorInfo, ConnectorStateInfo, Herder, HerderError, Parts, PluginEntry, Result, ServerInfo, TargetState,
     Validated,
 };
-use crate::connector_config;
-use crate::offsets::{EmbeddedStore, OffsetEntry, OffsetStore};
-use crate::pipeline::SinkFactory;
-use crate::worker_config::WorkerConfig;
-use answers::{bad_request, no_connector, not_found, of_error, of_start, unknown_connector};
+use crate::offsets::{EmbeddedStore, OffsetEntry};
 use connector::Connector;
-
-/// What a standalone herder is made of.
-pub struct Parts {
-    /// the worker's configuration
-    pub worker: WorkerConfig,
-    /// `host:port` of the advertised URL
-    pub worker_id: String,
-    /// what `GET /` answers
-    pub server: ServerInfo,
-    /// everything that is built in
-    pub plugins: Arc<Plugins>,
-    /// where offsets are kept
-    pub offsets: Arc<dyn OffsetStore>,
-    /// where configurations survive a restart; none: in memory only
-    pub configs: Option<EmbeddedStore>,
-    /// where records go
-    pub sink: SinkFactory,
-    /// where sources may put files that nobody needs once they have ended
-    pub scratch: PathBuf,
-}
 
 /// The herder; cheap to clone.
 #[derive(Clone)]
@@ -54,6 +28,8 @@ pub struct StandaloneHerder(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
+    /// where configurations survive a restart; none: in memory only
+    configs: Option<EmbeddedStore>,
     /// held by whoever changes something
     turn: tokio::sync::Mutex<()>,
     connectors: Mutex<BTreeMap<String, Connector>>,
@@ -61,8 +37,8 @@ struct Inner {
 
 impl StandaloneHerder {
     /// A herder that runs nothing yet.
-    pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { parts, turn: tokio::sync::Mutex::default(), connectors: Mutex::default() }))
+    pub fn new(parts: Parts, configs: Option<EmbeddedStore>) -> Self {
+        Self(Arc::new(Inner { parts, configs, turn: tokio::sync::Mutex::default(), connectors: Mutex::default() }))
     }
 
     /// Where its connectors' offsets are kept.
@@ -73,7 +49,7 @@ impl StandaloneHerder {
     /// Starts the connectors that the data directory knows. One that cannot start is FAILED and says why; only an
     /// unreadable directory is an error.
     pub async fn start_stored(&self) -> rowtide_api::Result<()> {
-        let Some(store) = &self.0.parts.configs else { return Ok(()) };
+        let Some(store) = &self.0.configs else { return Ok(()) };
         let stored = store.connectors()?;
         let _turn = self.0.turn.lock().await;
         for (name, config, target) in stored {
@@ -87,7 +63,7 @@ impl StandaloneHerder {
     pub async fn stop(&self) {
         let _turn = self.0.turn.lock().await;
         let connectors = std::mem::take(&mut *self.0.lock());
-        let deadline = self.0.deadline();
+        let deadline = self.0.parts.deadline();
         let mut tasks = Vec::new();
         for mut connector in connectors.into_values() {
             tasks.extend(connector.ask_stop(deadline));
@@ -109,28 +85,9 @@ impl Inner {
         self.connectors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn deadline(&self) -> tokio::time::Instant {
-        tokio::time::Instant::now() + self.parts.worker.graceful_timeout
-    }
-
     /// Reads something of a connector; the error of one that is not there comes from the caller.
     fn with<T>(&self, name: &str, missing: impl FnOnce(&str) -> HerderError, read: impl FnOnce(&Connector) -> T) -> Result<T> {
         self.lock().get(name).map(read).ok_or_else(|| missing(name))
-    }
-
-    fn source(&self, config: &Props) -> Result<&dyn SourceConnector> {
-        connector_config::source(&self.parts.plugins, config).map_err(|error| bad_request(error.message()))
-    }
-
-    async fn load_offsets(&self, name: &str) -> Result<Vec<(OffsetMap, OffsetMap)>> {
-        self.parts.offsets.load(name).await.map_err(|error| of_error(&error))
-    }
-
-    fn tracked(&self) -> Result<()> {
-        if self.parts.worker.topic_tracking {
-            return Ok(());
-        }
-        Err(HerderError { status: 403, message: "Topic tracking is disabled.".to_owned() })
     }
 }
 
@@ -207,7 +164,7 @@ impl Herder for StandaloneHerder {
 
     async fn offsets(&self, name: &str) -> Result<Vec<(OffsetMap, OffsetMap)>> {
         self.0.with(name, no_connector, |_| ())?;
-        self.0.load_offsets(name).await
+        self.0.parts.load_offsets(name).await
     }
 
     async fn alter_offsets(&self, name: &str, offsets: Vec<OffsetEntry>) -> Result<String> {
@@ -221,17 +178,7 @@ impl Herder for StandaloneHerder {
     }
 
     async fn signal(&self, name: &str, signal: Signal) -> Result<()> {
-        let tasks = self.0.with(name, no_connector, Connector::signals)?;
-        let mut taken = false;
-        for task in tasks {
-            match task.send(signal.clone()).await {
-                Some(Ok(())) => taken = true,
-                Some(Err(refused)) => return Err(bad_request(refused.to_string())),
-                None => {}
-            }
-        }
-        let message = || format!("Connector {name} has no running task that could take a signal");
-        if taken { Ok(()) } else { Err(HerderError { status: 409, message: message() }) }
+        answers::signal(name, self.0.with(name, no_connector, Connector::signals)?, signal).await
     }
 
     async fn snapshots(&self, name: &str) -> Result<Vec<SnapshotProgress>> {
@@ -239,16 +186,13 @@ impl Herder for StandaloneHerder {
     }
 
     async fn topics(&self, name: &str) -> Result<Vec<String>> {
-        self.0.tracked()?;
+        self.0.parts.tracked()?;
         // a connector that is not there wrote to no topics, as Connect has it
         Ok(self.0.lock().get(name).map(Connector::topics).unwrap_or_default())
     }
 
     async fn reset_topics(&self, name: &str) -> Result<()> {
-        self.0.tracked()?;
-        if !self.0.parts.worker.topic_reset {
-            return Err(HerderError { status: 403, message: "Topic tracking reset is disabled.".to_owned() });
-        }
+        self.0.parts.resettable()?;
         if let Some(connector) = self.0.lock().get(name) {
             connector.forget_topics();
         }
@@ -260,66 +204,18 @@ impl Herder for StandaloneHerder {
     }
 
     fn plugin_config(&self, class: &str) -> Result<Vec<ConfigKeyInfo>> {
-        let plugins = &self.0.parts.plugins;
-        if let Some(source) = plugins.source(class) {
-            // a connector's options are followed by those that Connect gives to each
-            let own = connector_config::plugin_keys(source.config_def());
-            return Ok(own.into_iter().chain(connector_config::plugin_keys(connector_config::definition())).collect());
-        }
-        let def = plugins.transforms.iter().find(|plugin| plugin.info.matches(class)).map(|plugin| (plugin.config_def)());
-        let def = def.or_else(|| Some((plugins.predicates.iter().find(|plugin| plugin.info.matches(class))?.config_def)()));
-        let def = def.or_else(|| Some((plugins.converters.iter().find(|plugin| plugin.info.matches(class))?.config_def)()));
-        let def =
-            def.or_else(|| Some((plugins.header_converters.iter().find(|plugin| plugin.info.matches(class))?.config_def)()));
-        def.map(connector_config::plugin_keys).ok_or_else(|| not_found(format!("Unknown plugin {class}.")))
+        self.0.parts.plugin_config(class)
     }
 
-    async fn validate(&self, class: &str, mut config: Props) -> Result<Validated> {
-        let parts = &self.0.parts;
-        if config.get("connector.class").is_none() {
-            config.set("connector.class", class);
-        }
-        let config = parts.worker.variables.fill_in(&config).map_err(|error| of_error(&error))?;
-        // Connect answers 500 here: the exception comes back wrapped from the validation's thread.
-        let source = self.0.source(&config).map_err(|error| HerderError {
-            status: 500,
-            message: format!("org.apache.kafka.connect.runtime.rest.errors.BadRequestException: {}", error.message),
-        })?;
-        let entries = connector_config::validate(&parts.plugins, &parts.worker, source, &config).await;
-        Ok(Validated { class: class.to_owned(), entries })
+    async fn validate(&self, class: &str, config: Props) -> Result<Validated> {
+        self.0.parts.validate(class, config).await
     }
 }
 
 impl Inner {
     /// The plan of a restart: what is to be RESTARTING, and everything else as it is.
     fn restart_plan(&self, name: &str, include_tasks: bool, only_failed: bool) -> Result<ConnectorStateInfo> {
-        self.with(name, unknown_connector, |connector| {
-            connector.restart_plan(name, &self.parts.worker_id, include_tasks, only_failed)
-        })
-    }
-
-    /// Validation decides whether a connector may be stored at all.
-    async fn check(&self, config: &Props) -> Result<()> {
-        let class = config.get("connector.class").unwrap_or_default();
-        if class.trim().is_empty() {
-            // Connect shows the whole map; values may be secret, the name is what helps.
-            let name = config.get("name").unwrap_or_default();
-            return Err(bad_request(format!("Connector config {{name={name}}} contains no connector type")));
-        }
-        let config = self.parts.worker.variables.fill_in(config).map_err(|error| of_start(&error))?;
-        let source = self.source(&config)?;
-        let entries = connector_config::validate(&self.parts.plugins, &self.parts.worker, source, &config).await;
-        let mut errors: Vec<&str> = entries
-            .iter()
-            .filter_map(|(_, value)| value.as_ref())
-            .flat_map(|value| value.errors.iter().map(String::as_str))
-            .collect();
-        if errors.is_empty() {
-            return Ok(());
-        }
-        // a password that was not filled in looks like a wrong one
-        let left_over = self.parts.worker.variables.left_over(&config);
-        errors.extend(left_over.iter().map(String::as_str));
-        Err(answers::invalid(&errors))
+        let status = self.with(name, unknown_connector, |connector| connector.status(name, &self.parts.worker_id))?;
+        Ok(status.restart_plan(include_tasks, only_failed))
     }
 }

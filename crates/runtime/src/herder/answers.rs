@@ -1,9 +1,10 @@
-//! Connect's sentences and status codes (`AbstractHerder`, `StandaloneHerder`).
+//! Connect's sentences and status codes (`AbstractHerder`, `StandaloneHerder`, `DistributedHerder`).
 
 use rowtide_api::plugin::Plugins;
-use rowtide_api::{Error, PluginInfo, PluginKind};
+use rowtide_api::{Error, PluginInfo, PluginKind, Signal};
 
-use super::super::{HerderError, PluginEntry};
+use super::{HerderError, PluginEntry, Result};
+use crate::pipeline::Signals;
 
 pub fn bad_request(message: impl Into<String>) -> HerderError {
     HerderError { status: 400, message: message.into() }
@@ -83,4 +84,18 @@ pub fn plugins(plugins: &Plugins, connectors_only: bool) -> Vec<PluginEntry> {
         version: info.version.to_owned(),
     };
     infos.into_iter().map(entry).collect()
+}
+
+/// Hands a signal to tasks; one that takes it is enough.
+pub async fn signal(connector: &str, tasks: Vec<Signals>, signal: Signal) -> Result<()> {
+    let mut taken = false;
+    for task in tasks {
+        match task.send(signal.clone()).await {
+            Some(Ok(())) => taken = true,
+            Some(Err(refused)) => return Err(bad_request(refused.to_string())),
+            None => {}
+        }
+    }
+    let message = || format!("Connector {connector} has no running task that could take a signal");
+    if taken { Ok(()) } else { Err(HerderError { status: 409, message: message() }) }
 }
