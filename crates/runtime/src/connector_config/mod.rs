@@ -6,11 +6,13 @@
 mod build;
 mod keys;
 mod listing;
+mod missing;
 mod validate;
 
 pub use build::{encoder, source};
 pub use keys::definition;
 pub use listing::{key_info, plugin_keys};
+pub use missing::{Missing, missing};
 pub use validate::{Validation, unknown, validate};
 
 use rowtide_api::Props;

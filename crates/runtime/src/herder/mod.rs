@@ -1,9 +1,10 @@
 //! The herder: starts and stops connectors and their tasks, and answers for them.
 //!
 //! REST and CLI talk to nothing else. Here stand the trait and the plain data that it speaks in; `standalone` is
-//! the herder of one process. How a task does its work belongs to `pipeline`.
+//! the herder of one process, `distributed` that of a group of workers. How a task does its work belongs to `pipeline`.
 
 mod answers;
+pub mod distributed;
 mod parts;
 pub mod standalone;
 
@@ -94,7 +95,7 @@ pub struct ServerInfo {
 }
 
 /// A task's name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[allow(missing_docs)]
 pub struct TaskId {
     pub connector: String,
