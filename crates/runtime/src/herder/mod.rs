@@ -15,7 +15,7 @@ use serde::Serialize;
 pub use parts::Parts;
 
 /// An answer that is an error: Connect's `{"error_code","message"}`.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct HerderError {
     /// HTTP status
