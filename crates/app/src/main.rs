@@ -4,6 +4,7 @@
 
 mod cli;
 mod connector_file;
+mod group_worker;
 mod logging;
 mod manual;
 mod plugins;

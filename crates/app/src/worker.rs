@@ -75,7 +75,7 @@ pub async fn run(start: Start, log: Log) -> Result<()> {
         return Err(error);
     }
     let status = log.status.clone();
-    let serving = listeners.map(|listeners| serve(listeners, &worker, &herder, log, stop.clone()));
+    let serving = listeners.map(|listeners| serve(listeners, &worker, Arc::new(herder.clone()), log, stop.clone()));
     let failed = tokio::select! {
         error = nothing_runs(&herder), if !rest => Some(error),
         // never ends
@@ -131,6 +131,15 @@ async fn nothing_runs(herder: &StandaloneHerder) -> Error {
     }
 }
 
+/// What `GET /` answers, but for the cluster.
+pub fn server_info() -> ServerInfo {
+    ServerInfo {
+        version: CONNECT_VERSION.to_owned(),
+        commit: concat!("rowtide-", env!("CARGO_PKG_VERSION")).to_owned(),
+        kafka_cluster_id: None,
+    }
+}
+
 async fn herder(
     worker: &WorkerConfig,
     home: Home,
@@ -138,11 +147,7 @@ async fn herder(
     listeners: Option<&Listeners>,
 ) -> Result<StandaloneHerder> {
     let worker_id = listeners.map_or_else(|| "127.0.0.1:0".to_owned(), |listeners| listeners.worker_id.clone());
-    let mut server = ServerInfo {
-        version: CONNECT_VERSION.to_owned(),
-        commit: concat!("rowtide-", env!("CARGO_PKG_VERSION")).to_owned(),
-        kafka_cluster_id: None,
-    };
+    let mut server = server_info();
     let worker = worker.clone();
     let (parts, configs) = match home {
         Home::DataDirectory { path, sink } => {
@@ -178,9 +183,9 @@ async fn start_connectors(herder: &StandaloneHerder, connectors: Vec<ConnectorFi
     Ok(())
 }
 
-fn serve(listeners: Listeners, worker: &WorkerConfig, herder: &StandaloneHerder, log: Log, mut stop: Stop) -> JoinHandle<()> {
-    let url = listeners.advertised_url.clone();
-    let (props, herder) = (worker.props.clone(), Arc::new(herder.clone()));
+/// Serves REST until the worker is asked to stop.
+pub fn serve(listeners: Listeners, worker: &WorkerConfig, herder: Arc<dyn Herder>, log: Log, mut stop: Stop) -> JoinHandle<()> {
+    let (url, props) = (listeners.advertised_url.clone(), worker.props.clone());
     let serving = tokio::spawn(async move {
         let stopped = async move { stop.asked().await };
         if let Err(error) = rowtide_rest::serve(listeners, &props, herder, log.loggers, stopped).await {

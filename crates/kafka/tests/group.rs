@@ -36,7 +36,7 @@ async fn share(group: &mut Group, joined: &Joined) -> Bytes {
 }
 
 async fn join(group: &mut Group, metadata: &'static str) -> (Joined, Bytes) {
-    let joined = group.join(&protocols(metadata)).await.unwrap();
+    let Standing::Good(joined) = group.join(&protocols(metadata)).await.unwrap() else { panic!("the broker is silent") };
     let assignment = share(group, &joined).await;
     (joined, assignment)
 }
@@ -130,5 +130,6 @@ async fn a_coordinator_that_is_away_is_waited_for() {
     let mut short = member(&broker.address(), "short", Duration::from_secs(6));
     join(&mut short, "short").await;
     broker.stop(true);
-    assert_eq!(news(&mut short).await, Standing::Lost);
+    assert_eq!(news(&mut short).await, Standing::Silent);
+    assert_eq!(short.join(&protocols("short")).await.unwrap(), Standing::Silent);
 }

@@ -103,13 +103,15 @@ async fn a_configuration_is_there_for_who_wrote_it_at_once_for_others_soon_and_a
 
     two.refresh(Duration::from_secs(10)).await.unwrap();
     assert_eq!(two.state(), state);
-    let changes = two.changed().await;
+    two.changed().await;
+    let (_, changes) = two.take();
     assert!(changes.connectors.contains("c") && changes.tasks.contains("c") && changes.targets.is_empty());
     two.put_target_state("c", TargetState::Started).await.unwrap();
     one.put_restart("c", true, false).await.unwrap();
-    let mut seen = one.changed().await;
+    let (_, mut seen) = one.take();
     while !(seen.targets.contains("c") && seen.restarts.contains_key("c")) {
-        let more = one.changed().await;
+        one.changed().await;
+        let (_, more) = one.take();
         seen.targets.extend(more.targets);
         seen.restarts.extend(more.restarts);
     }

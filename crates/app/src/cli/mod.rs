@@ -1,5 +1,6 @@
 //! The commands, one file each. Here stand what they share: the command line's shape, exit codes, the runtime's threads.
 
+mod distributed;
 mod docs;
 mod offsets;
 mod run;
@@ -41,6 +42,7 @@ enum Command {
     Run(run::RunArgs),
     Standalone(standalone::StandaloneArgs),
     Offsets(offsets::OffsetsArgs),
+    Distributed(distributed::DistributedArgs),
     Docs(docs::DocsArgs),
     Version,
 }
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Standalone(args) => in_runtime(verbosity, |log| standalone::standalone(args, log)),
         // what it says is its output; the log is for what goes wrong
         Command::Offsets(args) => in_runtime(verbosity.at_least_quiet(), |_| offsets::offsets(args)),
+        Command::Distributed(args) => in_runtime(verbosity, |log| distributed::distributed(args, log)),
         Command::Docs(args) => docs::docs(&args),
         Command::Version => {
             version::version();

@@ -69,8 +69,10 @@ pub enum Standing<T> {
     Good(T),
     /// The group is forming anew: join again. What was assigned may be kept until the next assignment.
     Rejoin,
-    /// The coordinator no longer knows this member, or somebody else has its place: what was assigned belongs to others.
+    /// The coordinator no longer knows this member, or not in this generation: what was assigned may belong to others.
     Lost,
+    /// The coordinator has not answered for as long as a session lasts, so that it may have ended there.
+    Silent,
 }
 
 /// A member of a group. All calls may be dropped half-way, as in a `select!`.
@@ -107,8 +109,9 @@ impl Group {
     }
 
     /// Joins, or joins again, with a name and metadata for each protocol that it knows, the preferred one first. Waits until all
-    /// members have joined; brokers that are away are waited for. An error is one that waiting does not cure.
-    pub async fn join(&mut self, protocols: &[(String, Bytes)]) -> Result<Joined, KafkaError> {
+    /// members have joined; brokers that are away are waited for, for a session at a time. An error is one that waiting does
+    /// not cure.
+    pub async fn join(&mut self, protocols: &[(String, Bytes)]) -> Result<Standing<Joined>, KafkaError> {
         self.joined = None;
         let mut failures = 0;
         loop {
@@ -116,7 +119,7 @@ impl Group {
                 Ok(joined) => {
                     self.note_life();
                     self.joined = Some(joined.clone());
-                    return Ok(joined);
+                    return Ok(Standing::Good(joined));
                 }
                 Err(error) => error,
             };
@@ -124,7 +127,11 @@ impl Group {
                 // KIP-394: the answer brought the id to join with.
                 Some(codes::MEMBER_ID_REQUIRED) => continue,
                 Some(codes::UNKNOWN_MEMBER_ID | codes::ILLEGAL_GENERATION) => self.member.clear(),
-                _ if self.is_passing(&error) => {}
+                _ if self.is_passing(&error) => {
+                    if self.is_silent() {
+                        return Ok(Standing::Silent);
+                    }
+                }
                 _ => return Err(error),
             }
             failures += 1;
@@ -149,11 +156,7 @@ impl Group {
         {
             tracing::debug!(%error, group = self.settings.group, "no heartbeat, trying again");
             self.next_beat = Instant::now() + self.client.config.retry_backoff;
-            if self.heard.elapsed() <= self.settings.session_timeout {
-                return Ok(Standing::Good(()));
-            }
-            self.joined = None;
-            return Ok(Standing::Lost);
+            return Ok(if self.is_silent() { Standing::Silent } else { Standing::Good(()) });
         }
         self.next_beat = Instant::now() + self.settings.heartbeat_interval;
         self.standing(answer)
@@ -169,6 +172,21 @@ impl Group {
         if let Err(error) = self.try_leave(&member, reason).await {
             tracing::debug!(%error, group = self.settings.group, "the coordinator was not told that this member leaves");
         }
+    }
+
+    /// How long ago the coordinator last answered.
+    pub fn silent_for(&self) -> Duration {
+        self.heard.elapsed()
+    }
+
+    /// Whether a session has passed without an answer; once for each.
+    fn is_silent(&mut self) -> bool {
+        let silent = self.heard.elapsed() > self.settings.session_timeout;
+        if silent {
+            self.heard = Instant::now();
+            self.joined = None;
+        }
+        silent
     }
 
     fn note_life(&mut self) {

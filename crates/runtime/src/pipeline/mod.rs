@@ -98,6 +98,12 @@ impl TaskMetrics {
         topics.iter().map(ToString::to_string).collect()
     }
 
+    /// The same, and forgets them.
+    pub fn take_topics(&self) -> Vec<String> {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *topics).iter().map(ToString::to_string).collect()
+    }
+
     /// Forgets the topics.
     pub fn forget_topics(&self) {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner).clear();

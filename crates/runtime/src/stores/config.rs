@@ -79,15 +79,17 @@ impl ConfigStore {
         self.shared.lock().state.clone()
     }
 
-    /// Waits until something has changed, and says what. One caller at a time.
-    pub async fn changed(&self) -> Changes {
-        loop {
-            let changes = std::mem::take(&mut self.shared.lock().changes);
-            if !changes.is_empty() {
-                return changes;
-            }
+    /// Waits until something has changed. One caller at a time.
+    pub async fn changed(&self) {
+        while self.shared.lock().changes.is_empty() {
             self.shared.changed.notified().await;
         }
+    }
+
+    /// What is read by now, and what has changed since it was last taken.
+    pub fn take(&self) -> (Arc<ConfigState>, Changes) {
+        let mut read = self.shared.lock();
+        (read.state.clone(), std::mem::take(&mut read.changes))
     }
 
     /// Reads to the end of the topic, if that is within the limit.
@@ -139,7 +141,7 @@ impl ConfigStore {
     }
 
     /// Waits for what is under way, within bounds.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.log.close().await;
     }
 

@@ -3,7 +3,7 @@
 //! `KafkaBasedLog` in Connect. What its records mean belongs to the stores; they get each record once, in the order of its partition.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rowtide_api::{Error, ErrorKind, Result};
@@ -46,17 +46,15 @@ pub struct TopicLog {
     /// asks where the topic ends, beside the follower, whose connection waits for records
     ends: tokio::sync::Mutex<Consumer>,
     progress: watch::Receiver<Progress>,
-    queue: Option<mpsc::Sender<Write>>,
-    writer: JoinHandle<()>,
+    /// none: closed
+    queue: Mutex<Option<mpsc::Sender<Write>>>,
+    writer: tokio::sync::Mutex<JoinHandle<()>>,
     follower: JoinHandle<()>,
 }
 
 impl Drop for TopicLog {
     fn drop(&mut self) {
         self.follower.abort();
-        if self.queue.is_some() {
-            self.writer.abort();
-        }
     }
 }
 
@@ -83,11 +81,11 @@ impl TopicLog {
         let topic: Arc<str> = name.as_str().into();
         let (position, progress) = watch::channel(Ok(positions(&consumer)));
         Ok(Self {
-            writer: tokio::spawn(write(topic.clone(), producer, deliveries, queued)),
+            writer: tokio::sync::Mutex::new(tokio::spawn(write(topic.clone(), producer, deliveries, queued))),
             follower: tokio::spawn(follow(consumer, position, on_record)),
             ends: tokio::sync::Mutex::new(ends),
             progress,
-            queue: Some(queue),
+            queue: Mutex::new(Some(queue)),
             topic,
         })
     }
@@ -128,17 +126,22 @@ impl TopicLog {
         }
     }
 
-    /// Waits for what is under way, within bounds.
-    pub async fn close(mut self) {
-        drop(self.queue.take());
-        if timeout(CLOSE, &mut self.writer).await.is_err() {
+    /// Takes nothing more and waits for what is under way, within bounds.
+    pub async fn close(&self) {
+        drop(self.lock().take());
+        let mut writer = self.writer.lock().await;
+        if !writer.is_finished() && timeout(CLOSE, &mut *writer).await.is_err() {
             tracing::warn!(topic = &*self.topic, "records were not written in time and are given up");
-            self.writer.abort();
+            writer.abort();
         }
     }
 
+    fn lock(&self) -> MutexGuard<'_, Option<mpsc::Sender<Write>>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn queue(&self, write: Write) -> Result<()> {
-        let queue = self.queue.as_ref().ok_or_else(closed)?;
+        let queue = self.lock().clone().ok_or_else(closed)?;
         queue.send(write).await.map_err(|_| closed())
     }
 

@@ -1,6 +1,6 @@
 //! The status topic: how connectors and tasks are, each as the worker says that has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rowtide_api::Result;
@@ -77,6 +77,13 @@ impl StatusStore {
         Ok(Self { log: TopicLog::open(clients, topic, take).await?, statuses })
     }
 
+    /// Connectors that have a status, or tasks with one.
+    pub fn connectors(&self) -> Vec<String> {
+        let statuses = locked(&self.statuses);
+        let names: BTreeSet<&String> = statuses.connectors.keys().chain(statuses.tasks.keys()).collect();
+        names.into_iter().cloned().collect()
+    }
+
     /// A connector's.
     pub fn connector(&self, name: &str) -> Option<Status> {
         locked(&self.statuses).connectors.get(name).cloned()
@@ -92,9 +99,11 @@ impl StatusStore {
         locked(&self.statuses).topics.get(connector).map(|topics| topics.keys().cloned().collect()).unwrap_or_default()
     }
 
-    /// Says how something is that this worker has.
+    /// Says how something is that this worker has. It is seen here at once, elsewhere when it was read.
     pub async fn put(&self, record: StatusRecord) {
-        self.log.post((record.key().into_bytes(), record.value())).await;
+        let entry = (record.key().into_bytes(), record.value());
+        locked(&self.statuses).apply(record);
+        self.log.post(entry).await;
     }
 
     /// Says how something is that this worker may have lost: nothing is written over what another one says in a later generation.
@@ -112,11 +121,15 @@ impl StatusStore {
 
     /// Forgets a connector and its tasks, for all workers.
     pub async fn remove(&self, name: &str) {
-        let tasks: Vec<usize> = self.tasks(name).into_keys().collect();
-        self.put(StatusRecord::Connector(name.to_owned(), None)).await;
-        for task in tasks {
-            self.put(StatusRecord::Task(TaskId { connector: name.to_owned(), task }, None)).await;
+        for task in self.tasks(name).into_keys() {
+            self.remove_task(name, task).await;
         }
+        self.put(StatusRecord::Connector(name.to_owned(), None)).await;
+    }
+
+    /// Forgets a task, for all workers.
+    pub async fn remove_task(&self, connector: &str, task: usize) {
+        self.put(StatusRecord::Task(TaskId { connector: connector.to_owned(), task }, None)).await;
     }
 
     /// Forgets the topics that a connector wrote to, for all workers.
@@ -127,7 +140,7 @@ impl StatusStore {
     }
 
     /// Waits for what is under way, within bounds.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.log.close().await;
     }
 }

@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-use rowtide_api::{ConfigKey, ConfigType, Error, Result, Validator};
+use rowtide_api::{ConfigKey, ConfigType, Error, Importance, Result, Validator};
 
-use super::{WorkerConfig, key, required};
+use super::{WorkerConfig, key as worker_key};
+
+const fn key(name: &'static str, kind: ConfigType, default: Option<&'static str>, doc: &'static str) -> ConfigKey {
+    let mut key = worker_key(name, kind, default, doc);
+    key.group = "Worker of a group";
+    key
+}
 
 const fn at_least(mut key: ConfigKey, least: i64) -> ConfigKey {
     key.validator = Validator::AtLeast(least);
@@ -125,6 +131,15 @@ pub(super) const KEYS: &[ConfigKey] = &[
         ),
         &["disabled", "preparing", "enabled"],
     ),
+    one_of(
+        key(
+            "rowtide.join.unknown",
+            ConfigType::String,
+            Some("refuse"),
+            "What becomes of a worker whose group has connectors, transforms or converters that are not built in: it does not start and names them (refuse), or it joins, and what of these it is given fails (fail).",
+        ),
+        &["refuse", "fail"],
+    ),
     key("client.id", ConfigType::String, Some(""), "Name of this worker's own clients at the brokers."),
     key("metadata.max.age.ms", ConfigType::Long, Some("300000"), "Of the worker's own clients."),
     key("request.timeout.ms", ConfigType::Int, Some("40000"), "Of the worker's own clients."),
@@ -153,8 +168,8 @@ const NEEDED: [&str; 7] = [
 ];
 
 const fn needed(name: &'static str, doc: &'static str) -> ConfigKey {
-    let mut key = required(key(name, ConfigType::String, None, doc));
-    key.required = false;
+    let mut key = key(name, ConfigType::String, None, doc);
+    key.importance = Importance::High;
     key
 }
 
@@ -179,6 +194,8 @@ pub struct Membership {
     pub unsync_backoff: Duration,
     /// `inter.worker.key.ttl.ms`; none: keys are used for ever
     pub key_ttl: Option<Duration>,
+    /// `rowtide.join.unknown` is `fail`
+    pub join_unknown: bool,
 }
 
 impl WorkerConfig {
@@ -208,6 +225,7 @@ impl WorkerConfig {
             sync_timeout: view.millis("worker.sync.timeout.ms")?,
             unsync_backoff: view.millis("worker.unsync.backoff.ms")?,
             key_ttl: Some(view.millis("inter.worker.key.ttl.ms")?).filter(|ttl| !ttl.is_zero()),
+            join_unknown: view.text("rowtide.join.unknown")?.eq_ignore_ascii_case("fail"),
         };
         Ok((worker, membership))
     }

@@ -1,8 +1,9 @@
 //! The herder of a group of workers that share connectors through Kafka, Java workers among them.
 //!
-//! What stands here is pure: no IO, no clock, no tokio. `protocol` is the bytes of the group's protocol, `assignor` what
+//! Four parts are pure: no IO, no clock, no tokio. `protocol` is the bytes of the group's protocol, `assignor` what
 //! the leader computes, `unknown` the check before joining, `machine` what a worker does. IO belongs to `stores` (the three
-//! topics), to the Kafka crate (membership), and to the driver, which brings them together.
+//! topics), to the Kafka crate (membership), and to the driver, which brings them together: `driver` with `member` (the group),
+//! `tasks` (what runs here) and `requests` (who waits for an answer); `herder` is what REST talks to.
 //!
 //! # Driving the machine
 //!
@@ -34,6 +35,15 @@
 //! - **End**: `Shutdown`, then go on until `Ended`.
 
 pub mod assignor;
+mod driver;
+mod herder;
 pub mod machine;
+mod member;
 pub mod protocol;
+mod requests;
+mod shared;
+mod tasks;
 pub mod unknown;
+
+pub use herder::{DistributedHerder, Start};
+use shared::Shared;

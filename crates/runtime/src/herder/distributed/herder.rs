@@ -1,0 +1,285 @@
+//! The worker of a group as REST and CLI see it: what changes something goes through the machine, what is read comes from the stores.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rowtide_api::{Error, OffsetMap, Props, Result as ApiResult, Signal, SnapshotProgress};
+use rowtide_kafka::{ClientConfig, Group, GroupSettings};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::driver::{self, Driver};
+use super::machine::{Done, Event, Machine, Request, Settings};
+use super::protocol::{PROTOCOL_TYPE, Protocol};
+use super::{Shared, member};
+use crate::herder::answers::{self, no_connector, not_found};
+use crate::herder::{
+    ConfigKeyInfo, ConnectorInfo, ConnectorStateInfo, ConnectorStatus, Herder, HerderError, Parts, PluginEntry, Result,
+    ServerInfo, TargetState, TaskId, TaskStatus, Validated,
+};
+use crate::kafka_sink::client_error;
+use crate::offsets::OffsetEntry;
+use crate::stores::status_record::Status;
+use crate::stores::{ConfigStore, StatusStore};
+use crate::worker_config::Membership;
+
+/// Events that wait for the machine.
+const INBOX: usize = 256;
+
+/// What a worker of a group is made of.
+pub struct Start {
+    /// what every herder is made of; its offsets are the group's
+    pub parts: Parts,
+    /// the group's configurations
+    pub configs: ConfigStore,
+    /// the group's statuses
+    pub statuses: StatusStore,
+    /// the worker's place in the group
+    pub membership: Membership,
+    /// its advertised URL
+    pub url: String,
+    /// of the client that is the group's member
+    pub client: ClientConfig,
+}
+
+/// The herder; cheap to clone.
+#[derive(Clone)]
+pub struct DistributedHerder {
+    shared: Arc<Shared>,
+    events: mpsc::Sender<Event>,
+    /// the driver's end
+    ended: watch::Receiver<bool>,
+    /// why the worker cannot be a member of the group
+    failed: watch::Receiver<Option<String>>,
+}
+
+impl DistributedHerder {
+    /// Joins the group.
+    pub fn start(start: Start) -> ApiResult<Self> {
+        let Start { parts, configs, statuses, membership, url, client } = start;
+        let settings = settings(&membership, url);
+        let group = GroupSettings {
+            group: membership.group.clone(),
+            protocol_type: PROTOCOL_TYPE.to_owned(),
+            session_timeout: membership.session_timeout,
+            rebalance_timeout: membership.rebalance_timeout,
+            heartbeat_interval: membership.heartbeat_interval,
+        };
+        let group = Group::new(client, group).map_err(client_error)?;
+        let shared = Arc::new(Shared::new(parts, configs, statuses));
+        let (events, inbox) = mpsc::channel(INBOX);
+        let (commands, commanded) = mpsc::unbounded_channel();
+        let (writes, written) = mpsc::unbounded_channel();
+        let (end, ended) = watch::channel(false);
+        let (fail, failed) = watch::channel(None);
+        let driver = Driver { shared: shared.clone(), machine: Machine::new(settings), membership, events, commands, writes };
+        let events = driver.events.clone();
+        let helpers = [
+            tokio::spawn(driver::write(shared.clone(), written, events.clone())),
+            tokio::spawn(driver::follow(shared.clone(), events.clone())),
+        ];
+        let member = tokio::spawn(run_member(group, commanded, events.clone(), fail));
+        tokio::spawn(async move {
+            driver.run(inbox).await;
+            // the last command was to leave
+            let _ = member.await;
+            helpers.iter().for_each(JoinHandle::abort);
+            end.send_replace(true);
+        });
+        Ok(Self { shared, events, ended, failed })
+    }
+
+    /// Stops all tasks, leaves the group, and returns when what they said is written.
+    pub async fn stop(&self) {
+        // one that has ended takes no events
+        let _ = self.events.send(Event::Shutdown).await;
+        let _ = self.ended.clone().wait_for(|ended| *ended).await;
+        self.shared.statuses.close().await;
+        self.shared.configs.close().await;
+    }
+
+    /// Waits for what makes it useless: it cannot be a member of its group.
+    pub async fn failed(&self) -> Error {
+        let mut failed = self.failed.clone();
+        match failed.wait_for(Option::is_some).await {
+            Ok(why) => Error::configuration(why.clone().unwrap_or_default())
+                .remedy("check 'group.id' and the rights of the worker's clients"),
+            // ended in order
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    async fn ask(&self, request: Request) -> Result<Done> {
+        self.shared.requests.ask(request, None, &self.events).await
+    }
+
+    fn config(&self, name: &str) -> Result<Props> {
+        self.shared.configs.state().config(name).cloned().ok_or_else(|| no_connector(name))
+    }
+
+    fn state(&self, name: &str) -> Result<ConnectorStateInfo> {
+        let missing = || not_found(format!("No status found for connector {name}"));
+        let Status { state, trace, worker_id, version, .. } = self.shared.statuses.connector(name).ok_or_else(missing)?;
+        let tasks = self.shared.statuses.tasks(name).into_iter().map(|(id, status)| {
+            let Status { state, trace, worker_id, version, .. } = status;
+            TaskStatus { id, state, worker_id, trace, version }
+        });
+        Ok(ConnectorStateInfo {
+            name: name.to_owned(),
+            connector: ConnectorStatus { state, worker_id, trace, version },
+            tasks: tasks.collect(),
+            kind: "source",
+        })
+    }
+}
+
+fn settings(membership: &Membership, url: String) -> Settings {
+    let millis = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    Settings {
+        url,
+        protocol: match membership.protocol.as_str() {
+            "eager" => Protocol::Eager,
+            "compatible" => Protocol::Compatible,
+            _ => Protocol::Sessioned,
+        },
+        session_timeout: millis(membership.session_timeout),
+        max_delay: i32::try_from(membership.scheduled_delay.as_millis()).unwrap_or(i32::MAX),
+        sync_timeout: millis(membership.sync_timeout),
+        unsync_backoff: millis(membership.unsync_backoff),
+        key_ttl: membership.key_ttl.map_or(0, millis),
+        key_algorithm: "HmacSHA256".to_owned(),
+    }
+}
+
+async fn run_member(
+    group: Group,
+    commands: mpsc::UnboundedReceiver<member::Command>,
+    events: mpsc::Sender<Event>,
+    failed: watch::Sender<Option<String>>,
+) {
+    if let Err(error) = member::run(group, commands, events.clone()).await {
+        tracing::error!("this worker cannot be a member of its group: {error}");
+        failed.send_replace(Some(error.to_string()));
+        // its tasks are others' from now on
+        let _ = events.send(Event::CoordinatorLost).await;
+    }
+}
+
+#[async_trait]
+impl Herder for DistributedHerder {
+    fn server_info(&self) -> ServerInfo {
+        self.shared.parts.server.clone()
+    }
+
+    async fn connectors(&self) -> Vec<String> {
+        self.shared.configs.state().connectors().map(str::to_owned).collect()
+    }
+
+    async fn info(&self, name: &str) -> Result<ConnectorInfo> {
+        let state = self.shared.configs.state();
+        let config = state.config(name).ok_or_else(|| no_connector(name))?;
+        Ok(ConnectorInfo::of_source(name, config, state.task_count(name)))
+    }
+
+    async fn status(&self, name: &str) -> Result<ConnectorStateInfo> {
+        self.state(name)
+    }
+
+    async fn task_configs(&self, name: &str) -> Result<Vec<Props>> {
+        self.config(name)?;
+        Ok(self.shared.configs.state().task_configs(name))
+    }
+
+    async fn put(&self, name: &str, config: Props, initial: Option<TargetState>, replace: bool) -> Result<(bool, ConnectorInfo)> {
+        self.shared.parts.check(&config).await?;
+        self.shared.parts.warn_of(name, &config);
+        let request = Request::Put { name: name.to_owned(), config: config.clone(), initial, replace };
+        let created = matches!(self.ask(request).await?, Done::Put(true, _));
+        let tasks = self.shared.configs.state().task_count(name);
+        Ok((created, ConnectorInfo::of_source(name, &config, tasks)))
+    }
+
+    async fn patch(&self, name: &str, changes: Vec<(String, Option<String>)>) -> Result<ConnectorInfo> {
+        self.ask(Request::Patch(name.to_owned())).await?;
+        let mut config = self.config(name)?;
+        for (key, value) in changes {
+            match value {
+                Some(value) => config.set(key, value),
+                None => drop(config.0.shift_remove(&key)),
+            }
+        }
+        Ok(self.put(name, config, None, true).await?.1)
+    }
+
+    async fn delete(&self, name: &str) -> Result<()> {
+        self.ask(Request::Delete(name.to_owned())).await.map(drop)
+    }
+
+    async fn set_target_state(&self, name: &str, state: TargetState) -> Result<()> {
+        self.ask(Request::Target(name.to_owned(), state)).await.map(drop)
+    }
+
+    async fn restart(&self, name: &str, include_tasks: bool, only_failed: bool) -> Result<Option<ConnectorStateInfo>> {
+        match self.ask(Request::Restart(name.to_owned(), include_tasks, only_failed)).await? {
+            Done::Restarting => Ok(Some(self.state(name)?.restart_plan(include_tasks, only_failed))),
+            _ => Ok(None),
+        }
+    }
+
+    async fn restart_task(&self, name: &str, task: usize) -> Result<()> {
+        self.ask(Request::RestartTask(TaskId { connector: name.to_owned(), task })).await.map(drop)
+    }
+
+    async fn offsets(&self, name: &str) -> Result<Vec<(OffsetMap, OffsetMap)>> {
+        self.config(name)?;
+        self.shared.parts.load_offsets(name).await
+    }
+
+    async fn alter_offsets(&self, name: &str, offsets: Vec<OffsetEntry>) -> Result<String> {
+        self.ask(Request::Offsets(name.to_owned())).await?;
+        self.shared.parts.alter_offsets(name, &self.config(name)?, Some(offsets)).await
+    }
+
+    async fn reset_offsets(&self, name: &str) -> Result<String> {
+        self.ask(Request::Offsets(name.to_owned())).await?;
+        self.shared.parts.alter_offsets(name, &self.config(name)?, None).await
+    }
+
+    async fn signal(&self, name: &str, signal: Signal) -> Result<()> {
+        self.config(name)?;
+        answers::signal(name, self.shared.tasks.signals(name), signal).await
+    }
+
+    async fn snapshots(&self, name: &str) -> Result<Vec<SnapshotProgress>> {
+        self.config(name)?;
+        Ok(self.shared.tasks.snapshots(name))
+    }
+
+    async fn topics(&self, name: &str) -> Result<Vec<String>> {
+        self.shared.parts.tracked()?;
+        Ok(self.shared.statuses.topics(name))
+    }
+
+    async fn reset_topics(&self, name: &str) -> Result<()> {
+        self.shared.parts.resettable()?;
+        self.shared.statuses.forget_topics(name).await;
+        Ok(())
+    }
+
+    fn plugins(&self, connectors_only: bool) -> Vec<PluginEntry> {
+        answers::plugins(&self.shared.parts.plugins, connectors_only)
+    }
+
+    fn plugin_config(&self, class: &str) -> Result<Vec<ConfigKeyInfo>> {
+        self.shared.parts.plugin_config(class)
+    }
+
+    async fn validate(&self, class: &str, config: Props) -> Result<Validated> {
+        self.shared.parts.validate(class, config).await
+    }
+}
+
+/// What a request gets that another worker would have to answer.
+pub(super) fn not_forwarded(url: &str) -> HerderError {
+    HerderError { status: 409, message: format!("Cannot complete request here; ask the worker at {url}") }
+}
