@@ -99,6 +99,7 @@ must "rust" rust_is_there
 
 PG18_PORT=$(free_port) ROWTIDE_PORT=$(free_port)
 export ROWTIDE_TEST_KAFKA=$LAB_KAFKA ROWTIDE_TEST_KAFKA_LIBS=$LAB_HOME/kafka/libs ROWTIDE_TEST_CONNECT=$LAB_CONNECT
+export ROWTIDE_TEST_DEBEZIUM=$LAB_HOME/plugins/debezium-connector-postgres
 export ROWTIDE_TEST_PG=postgres://postgres:postgres@127.0.0.1:$LAB_PG_PORT/postgres ROWTIDE_TEST_PG_BIN=/usr/lib/postgresql/15/bin
 export ROWTIDE_TEST_PG18=postgres://postgres:postgres@127.0.0.1:$PG18_PORT/postgres ROWTIDE_TEST_PG18_BIN=$LAB_HOME/pg18/bin
 ROWTIDE_BIN=$(realpath -m "${CARGO_TARGET_DIR:-target}")/debug/rowtide

@@ -36,6 +36,11 @@ fn is_json(media: &str) -> bool {
 }
 
 impl Body {
+    /// The body as it came.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The outermost value; none when the body is empty or JSON's null, which Jackson does not tell apart.
     pub fn root(&self) -> Result<Option<Node<'_>>> {
         if self.0.iter().all(u8::is_ascii_whitespace) {

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use rowtide_runtime::herder::{ConnectorInfo, ConnectorStateInfo, TargetState, TaskId, TaskStatus};
+use rowtide_runtime::herder::distributed::peer;
+use rowtide_runtime::herder::{ConnectorInfo, ConnectorStateInfo, SignedCall, TargetState, TaskId, TaskStatus};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -74,6 +75,27 @@ pub async fn tasks(State(rest): State<Rest>, Path(name): Path<String>) -> Result
         config: config.iter().map(|(key, value)| (key.to_owned(), Value::from(value))).collect(),
     };
     Ok(Json(configs.iter().enumerate().map(info).collect()))
+}
+
+/// `POST /connectors/{c}/tasks`: from the worker that has the connector to the leader.
+pub async fn submit_tasks(
+    State(rest): State<Rest>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode> {
+    let missing = || ApiError::bad_request("The request has no body: a JSON list of task configurations is needed");
+    let list = body.root()?.ok_or_else(missing)?;
+    let class = "java.util.ArrayList<java.util.Map<java.lang.String,java.lang.String>>";
+    let tasks = list.elements(class)?.iter().map(|task| task.config()).collect::<Result<Vec<_>>>()?;
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let call = SignedCall {
+        signature: header(peer::SIGNATURE),
+        algorithm: header(peer::SIGNATURE_ALGORITHM),
+        body: body.bytes().to_vec(),
+    };
+    rest.herder.submit_tasks(&name, tasks, call).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /connectors/{c}/tasks/{t}/status`

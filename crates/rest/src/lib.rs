@@ -7,6 +7,7 @@ mod body;
 mod connector;
 mod connectors;
 mod errors;
+mod forward;
 mod listeners;
 mod location;
 mod loggers;

@@ -13,13 +13,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Router, ServiceExt};
 use rowtide_api::{Error, Props, Result};
-use rowtide_runtime::herder::Herder;
+use rowtide_runtime::herder::{Herder, hop};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_http::normalize_path::NormalizePath;
 
 use crate::errors::{self, ApiError};
+use crate::forward::Came;
 use crate::listeners::{Admin, Listeners};
 use crate::loggers::Loggers;
 use crate::{Rest, connector, connectors, loggers, offsets, plugins, root, signals, snapshot};
@@ -75,7 +76,7 @@ fn api() -> Router<Rest> {
         .route("/", get(connector::info).delete(connector::delete))
         .route("/config", get(connector::config).put(connector::put_config).patch(connector::patch_config))
         .route("/status", get(connector::status))
-        .route("/tasks", get(connector::tasks))
+        .route("/tasks", get(connector::tasks).post(connector::submit_tasks))
         .route("/tasks/{task}/status", get(connector::task_status))
         .route("/tasks/{task}/restart", post(connector::restart_task))
         .route("/restart", post(connector::restart))
@@ -124,7 +125,13 @@ async fn bounded(request: Request, next: Next) -> Response {
     let answer = async {
         let (parts, body) = request.into_parts();
         match axum::body::to_bytes(body, MAX_BODY).await {
-            Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,
+            Ok(bytes) => {
+                let came = Came::of(&parts, &bytes);
+                match hop::scope(came.forward, next.run(Request::from_parts(parts, bytes.into()))).await {
+                    (_, Some(onward)) => came.send_on(onward).await,
+                    (answer, None) => answer,
+                }
+            }
             Err(_) => ApiError::of_status(StatusCode::PAYLOAD_TOO_LARGE).into_response(),
         }
     };

@@ -5,6 +5,7 @@
 //! missing server fails the test that needs it.
 
 pub mod disk;
+pub mod group;
 pub mod kafka;
 pub mod postgres;
 pub mod proxy;

@@ -1,4 +1,4 @@
-//! Rowtide as a process: `standalone` or `run`, with directories and a port of its own; killed when it goes out of scope.
+//! Rowtide as a process: `standalone`, `distributed` or `run`, with directories and a port of its own; killed when it goes out of scope.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use crate::group::Group;
 use crate::rest::Rest;
 use crate::{SOON, binary, free_port, kafka, wait_until};
 
@@ -92,6 +93,20 @@ impl Home {
     pub fn begin_standalone(&self, extra: &str, connectors: &[PathBuf]) -> Rowtide {
         let mut command = self.command("standalone");
         command.arg(self.worker_file(extra)).args(connectors);
+        self.spawn(command, Stdio::null())
+    }
+
+    /// `rowtide distributed` as a worker of the group, ready to answer.
+    pub fn distributed(&self, group: &Group, extra: &str) -> Rowtide {
+        let rowtide = self.begin_distributed(group, extra);
+        rowtide.wait_ready();
+        rowtide
+    }
+
+    /// The same, perhaps dead before it answers.
+    pub fn begin_distributed(&self, group: &Group, extra: &str) -> Rowtide {
+        let mut command = self.command("distributed");
+        command.arg(self.file("worker.properties", &group.properties(self.port, extra)));
         self.spawn(command, Stdio::null())
     }
 

@@ -5,6 +5,7 @@
 
 mod answers;
 pub mod distributed;
+pub mod hop;
 mod parts;
 pub mod standalone;
 
@@ -212,6 +213,17 @@ pub struct PluginEntry {
     pub version: String,
 }
 
+/// A request of another worker, as it has to be verified (KIP-507).
+#[derive(Clone, Debug)]
+pub struct SignedCall {
+    /// what is signed
+    pub body: Vec<u8>,
+    /// base64
+    pub signature: Option<String>,
+    /// how it was signed
+    pub algorithm: Option<String>,
+}
+
 /// What runs connectors. Every answer's status code and text is Connect's.
 #[async_trait]
 pub trait Herder: Send + Sync {
@@ -245,6 +257,11 @@ pub trait Herder: Send + Sync {
     async fn reset_offsets(&self, name: &str) -> Result<String>;
     /// Hands a signal to the connector's tasks. Rowtide's own: Debezium takes signals over JMX in its place.
     async fn signal(&self, name: &str, signal: Signal) -> Result<()>;
+    /// Takes the configurations of a connector's tasks from the worker that has the connector.
+    async fn submit_tasks(&self, _name: &str, _tasks: Vec<Props>, _call: SignedCall) -> Result<()> {
+        let message = "Kafka Connect in standalone mode does not support externally setting task configurations.";
+        Err(HerderError { status: 500, message: message.to_owned() })
+    }
     /// How far the snapshots of its tasks are, by task number. Rowtide's own: Debezium has it in JMX.
     async fn snapshots(&self, name: &str) -> Result<Vec<SnapshotProgress>>;
     /// Topics that the connector wrote to since they were last reset.

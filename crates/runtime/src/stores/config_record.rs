@@ -131,7 +131,8 @@ impl ConfigRecord {
     }
 }
 
-fn properties(config: &Props) -> Value {
+/// A configuration as JSON.
+pub fn properties(config: &Props) -> Value {
     Value::Object(config.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect())
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -12,6 +13,8 @@ use tokio::sync::mpsc;
 use super::Shared;
 use super::machine::{Action, Change, Event, Machine, Status, Unit};
 use super::member::Command;
+use super::requests::Outcome;
+use crate::herder::hop::Onward;
 use crate::herder::{State, TargetState};
 use crate::pipeline::trace;
 use crate::stores::config_record::SessionKey;
@@ -52,7 +55,9 @@ impl Driver {
                 Some(event) => event,
                 None => self.next(&mut inbox).await,
             };
-            for action in self.machine.handle(now(), event) {
+            let actions = self.machine.handle(now(), event);
+            self.shared.sessioned.store(self.machine.sessioned(), Ordering::Relaxed);
+            for action in actions {
                 if action == Action::Ended {
                     return;
                 }
@@ -102,8 +107,8 @@ impl Driver {
             }
             Action::Pause(id, paused) => self.shared.tasks.pause(&id, paused),
             Action::ForwardTasks(name, tasks, url) => self.forward_tasks(name, tasks, url),
-            Action::Forward(id, url, first) => self.shared.forward(id, url, first),
-            Action::Answer(id, answer) => self.shared.requests.answer(id, answer),
+            Action::Forward(id, url, forward) => self.shared.requests.answer(id, Outcome::Elsewhere(Onward { url, forward })),
+            Action::Answer(id, answer) => self.shared.requests.answer(id, Outcome::Here(answer)),
             Action::Ended => {}
         }
         None

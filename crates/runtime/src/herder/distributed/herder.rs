@@ -11,14 +11,17 @@ use tokio::task::JoinHandle;
 use super::driver::{self, Driver};
 use super::machine::{Done, Event, Machine, Request, Settings};
 use super::protocol::{PROTOCOL_TYPE, Protocol};
-use super::{Shared, member};
+use super::requests::Outcome;
+use super::{Shared, member, peer};
 use crate::herder::answers::{self, no_connector, not_found};
+use crate::herder::hop::{self, Onward};
 use crate::herder::{
     ConfigKeyInfo, ConnectorInfo, ConnectorStateInfo, ConnectorStatus, Herder, HerderError, Parts, PluginEntry, Result,
-    ServerInfo, TargetState, TaskId, TaskStatus, Validated,
+    ServerInfo, SignedCall, TargetState, TaskId, TaskStatus, Validated,
 };
 use crate::kafka_sink::client_error;
 use crate::offsets::OffsetEntry;
+use crate::stores::config_record::SessionKey;
 use crate::stores::status_record::Status;
 use crate::stores::{ConfigStore, StatusStore};
 use crate::worker_config::Membership;
@@ -109,8 +112,22 @@ impl DistributedHerder {
         }
     }
 
+    /// Asks the machine. What another worker has to answer goes on to it; should nobody carry it there, the answer says where to ask.
     async fn ask(&self, request: Request) -> Result<Done> {
-        self.shared.requests.ask(request, None, &self.events).await
+        match self.shared.requests.ask(request, hop::came_by(), &self.events).await {
+            Outcome::Here(answer) => answer,
+            Outcome::Elsewhere(onward) => Err(elsewhere(onward)),
+        }
+    }
+
+    /// Whether a request for the tasks of a connector has to go on, to the worker that says that it has them.
+    fn elsewhere(&self, name: &str) -> Result<()> {
+        let own = &self.shared.parts.worker_id;
+        let tasks = self.shared.statuses.tasks(name);
+        match tasks.into_values().map(|status| status.worker_id).find(|id| id != own) {
+            Some(id) if hop::came_by().is_none() => Err(elsewhere(Onward { url: format!("http://{id}/"), forward: false })),
+            _ => Ok(()),
+        }
     }
 
     fn config(&self, name: &str) -> Result<Props> {
@@ -247,12 +264,27 @@ impl Herder for DistributedHerder {
 
     async fn signal(&self, name: &str, signal: Signal) -> Result<()> {
         self.config(name)?;
-        answers::signal(name, self.shared.tasks.signals(name), signal).await
+        let tasks = self.shared.tasks.signals(name);
+        if tasks.is_empty() {
+            self.elsewhere(name)?;
+        }
+        answers::signal(name, tasks, signal).await
     }
 
     async fn snapshots(&self, name: &str) -> Result<Vec<SnapshotProgress>> {
         self.config(name)?;
-        Ok(self.shared.tasks.snapshots(name))
+        let snapshots = self.shared.tasks.snapshots(name);
+        if snapshots.is_empty() {
+            self.elsewhere(name)?;
+        }
+        Ok(snapshots)
+    }
+
+    async fn submit_tasks(&self, name: &str, tasks: Vec<Props>, call: SignedCall) -> Result<()> {
+        if self.shared.is_sessioned() {
+            verify(self.shared.configs.state().session_key.as_ref(), &call)?;
+        }
+        self.ask(Request::Tasks(name.to_owned(), tasks)).await.map(drop)
     }
 
     async fn topics(&self, name: &str) -> Result<Vec<String>> {
@@ -279,7 +311,34 @@ impl Herder for DistributedHerder {
     }
 }
 
-/// What a request gets that another worker would have to answer.
-pub(super) fn not_forwarded(url: &str) -> HerderError {
-    HerderError { status: 409, message: format!("Cannot complete request here; ask the worker at {url}") }
+fn elsewhere(onward: Onward) -> HerderError {
+    let message = format!("Cannot complete request here; ask the worker at {}", onward.url);
+    hop::send_on(onward);
+    HerderError { status: 409, message }
+}
+
+/// `DistributedHerder.putTaskConfigs`: only members of the group say what a connector's tasks are.
+fn verify(key: Option<&SessionKey>, call: &SignedCall) -> Result<()> {
+    let refused = |status, message: &str| Err(HerderError { status, message: message.to_owned() });
+    let (Some(signature), Some(algorithm)) = (&call.signature, &call.algorithm) else {
+        return refused(400, "Internal request missing required signature");
+    };
+    if algorithm != peer::ALGORITHM {
+        return refused(
+            400,
+            &format!(
+                "This worker does not support the '{algorithm}' key signing algorithm used by other workers. This worker is currently configured \
+                 to use: {}. Check that all workers' configuration files permit the same set of signature algorithms, and correct any \
+                 misconfigured worker and restart it.",
+                peer::ALGORITHM
+            ),
+        );
+    }
+    match key {
+        None => {
+            refused(503, "This worker is still starting up and has not been able to read a session key from the config topic yet")
+        }
+        Some(key) if peer::is_signed(key, &call.body, signature) => Ok(()),
+        Some(_) => refused(403, "Internal request contained invalid signature."),
+    }
 }

@@ -3,7 +3,7 @@
 //! Four parts are pure: no IO, no clock, no tokio. `protocol` is the bytes of the group's protocol, `assignor` what
 //! the leader computes, `unknown` the check before joining, `machine` what a worker does. IO belongs to `stores` (the three
 //! topics), to the Kafka crate (membership), and to the driver, which brings them together: `driver` with `member` (the group),
-//! `tasks` (what runs here) and `requests` (who waits for an answer); `herder` is what REST talks to.
+//! `tasks` (what runs here), `requests` (who waits for an answer) and `peer` (other workers' REST); `herder` is what REST talks to.
 //!
 //! # Driving the machine
 //!
@@ -39,6 +39,7 @@ mod driver;
 mod herder;
 pub mod machine;
 mod member;
+pub mod peer;
 pub mod protocol;
 mod requests;
 mod shared;

@@ -6,7 +6,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::machine::{Asked, Done, Event, Request};
+use crate::herder::hop::Onward;
 use crate::herder::{HerderError, Result};
+
+/// What comes of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// this worker's answer
+    Here(Result<Done>),
+    /// another worker has to answer
+    Elsewhere(Onward),
+}
 
 /// Requests under way.
 #[derive(Default)]
@@ -17,7 +27,7 @@ pub struct Requests {
 #[derive(Default)]
 struct Waiting {
     last: u64,
-    by_id: BTreeMap<u64, (Request, oneshot::Sender<Result<Done>>)>,
+    by_id: BTreeMap<u64, oneshot::Sender<Outcome>>,
 }
 
 /// Takes a request back whose asker has gone.
@@ -35,32 +45,28 @@ impl Requests {
     }
 
     /// Asks the machine and waits for its answer.
-    pub async fn ask(&self, request: Request, forward: Option<bool>, events: &mpsc::Sender<Event>) -> Result<Done> {
+    pub async fn ask(&self, request: Request, forward: Option<bool>, events: &mpsc::Sender<Event>) -> Outcome {
         let (sender, answer) = oneshot::channel();
         let id = {
             let mut waiting = self.lock();
             waiting.last += 1;
             let id = waiting.last;
-            waiting.by_id.insert(id, (request.clone(), sender));
+            waiting.by_id.insert(id, sender);
             id
         };
         let _withdraw = Withdraw(self, id);
-        let ended = || HerderError { status: 500, message: "Worker is shutting down".to_owned() };
-        events.send(Event::Request(Asked { id, request, forward })).await.map_err(|_| ended())?;
-        answer.await.unwrap_or_else(|_| Err(ended()))
-    }
-
-    /// What was asked, of a request that still waits.
-    pub fn request(&self, id: u64) -> Option<Request> {
-        self.lock().by_id.get(&id).map(|(request, _)| request.clone())
+        // a driver that has ended takes no more, and answers nothing
+        let _ = events.send(Event::Request(Asked { id, request, forward })).await;
+        let ended = |_| Outcome::Here(Err(HerderError { status: 500, message: "Worker is shutting down".to_owned() }));
+        answer.await.unwrap_or_else(ended)
     }
 
     /// Answers one.
-    pub fn answer(&self, id: u64, answer: Result<Done>) {
+    pub fn answer(&self, id: u64, outcome: Outcome) {
         let waiting = self.lock().by_id.remove(&id);
-        if let Some((_, sender)) = waiting {
+        if let Some(sender) = waiting {
             // who asked may have gone
-            let _ = sender.send(answer);
+            let _ = sender.send(outcome);
         }
     }
 }

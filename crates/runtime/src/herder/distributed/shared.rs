@@ -1,16 +1,19 @@
 //! What the driver, those who act for it, and the answers to users share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rowtide_api::{Error, Props};
+use serde_json::Value;
 use tokio::sync::{MutexGuard, mpsc};
 
-use super::herder::not_forwarded;
 use super::machine::Event;
+use super::peer::Call;
 use super::requests::Requests;
 use super::tasks::Tasks;
 use crate::herder::Parts;
-use crate::stores::config_record::SessionKey;
+use crate::stores::config_record::{SessionKey, properties};
 use crate::stores::{ConfigStore, StatusStore};
 
 /// A worker of a group without its machine.
@@ -20,6 +23,8 @@ pub struct Shared {
     pub statuses: Arc<StatusStore>,
     pub tasks: Tasks,
     pub requests: Requests,
+    /// requests between workers are signed
+    pub sessioned: AtomicBool,
     /// held while a view of the config topic is told: the machine gets views in the order in which they came to be
     telling: tokio::sync::Mutex<()>,
 }
@@ -32,8 +37,14 @@ impl Shared {
             statuses: Arc::new(statuses),
             tasks: Tasks::default(),
             requests: Requests::default(),
+            sessioned: AtomicBool::new(true),
             telling: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// Whether requests between workers are signed.
+    pub fn is_sessioned(&self) -> bool {
+        self.sessioned.load(Ordering::Relaxed)
     }
 
     /// Tells what has changed in the config topic. Whoever tells more of it does so before the guard is dropped.
@@ -47,13 +58,28 @@ impl Shared {
         turn
     }
 
-    /// Sends a request on to the worker at this URL.
-    pub fn forward(&self, id: u64, url: String, _first: bool) {
-        self.requests.answer(id, Err(not_forwarded(&url)));
-    }
-
     /// Sends the configurations of a connector's tasks to the leader.
-    pub async fn send_tasks(&self, _name: &str, _tasks: Vec<Props>, url: &str, _key: Option<SessionKey>) -> Result<(), Error> {
-        Err(Error::transient(format!("requests to other workers are not there yet; the leader is {url}")))
+    pub async fn send_tasks(&self, name: &str, tasks: Vec<Props>, leader: &str, key: Option<SessionKey>) -> Result<(), Error> {
+        let body = Value::Array(tasks.iter().map(properties).collect()).to_string().into_bytes();
+        let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
+        let call = Call {
+            method: "POST".to_owned(),
+            url: format!("{}/connectors/{name}/tasks?forward=false", leader.trim_end_matches('/')),
+            headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
+            body,
+        };
+        let call = match key {
+            Some(key) => call.signed(&key),
+            None => call,
+        };
+        let answer = call.send().await?;
+        if answer.status < 300 {
+            return Ok(());
+        }
+        Err(Error::transient(format!(
+            "the leader at {leader} answered {}: {}",
+            answer.status,
+            String::from_utf8_lossy(&answer.body)
+        )))
     }
 }

@@ -1,0 +1,188 @@
+//! A group of Connect workers: Rowtide takes connectors, offsets and states over from Java workers and gives them back, with no
+//! gap and no second snapshot.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rowtide_system_tests::audit::{self, Load, Mix};
+use rowtide_system_tests::topics::{self, Cleanup, Record};
+use rowtide_testkit::group::Group;
+use rowtide_testkit::postgres::Database;
+use rowtide_testkit::rest::Rest;
+use rowtide_testkit::rowtide::Home;
+use rowtide_testkit::wait_until;
+use serde_json::{Value, json};
+
+const LONG: Duration = Duration::from_secs(120);
+
+/// A database under load, and the group whose connector captures it.
+struct Scene {
+    group: Group,
+    database: Database,
+    _topics: Cleanup,
+    _group_topics: Cleanup,
+}
+
+impl Scene {
+    fn new(name: &str) -> Self {
+        let database = Database::new(name);
+        database.sql(audit::SCHEMA);
+        let group = Group::new(name);
+        Self { _topics: Cleanup(database.name.clone()), _group_topics: Cleanup(group.name.clone()), group, database }
+    }
+
+    fn create(&self, rest: &Rest) {
+        let config = self.database.connector(&[
+            ("table.include.list", "public.orders"),
+            ("publication.autocreate.mode", "filtered"),
+            ("poll.interval.ms", "50"),
+        ]);
+        rest.create(&self.database.name, &config, None);
+    }
+
+    fn read(&self) -> Vec<Record> {
+        topics::read(&format!("{}.public.orders", self.database.name))
+    }
+
+    /// The worker has the connector, runs it, and changes go on arriving.
+    fn goes_on(&self, rest: &Rest) {
+        assert_eq!(rest.ok("GET", "/connectors", None), json!([self.database.name]));
+        rest.wait_running(&self.database.name);
+        self.database.wait_streaming();
+        let before = self.read().len();
+        wait_until("records arrive", LONG, || (self.read().len() > before + 300).then_some(()));
+    }
+
+    /// Waits until the last change is there; no gap, order kept, final state equal, one snapshot.
+    fn verdict(&self, load: Load) -> usize {
+        load.stop();
+        let mark = audit::mark_end(&self.database);
+        wait_until("the last change arrives", LONG, || audit::has_mark(&self.read(), mark).then_some(()));
+        let records = self.read();
+        let rows = records.iter().filter(|record| record.value["op"] == "r");
+        let rounds: BTreeSet<i64> = rows.map(|row| row.value["source"]["lsn"].as_i64().expect("an lsn")).collect();
+        assert_eq!(rounds.len(), 1, "one snapshot at one place of the log");
+        audit::check(&self.database, &records).records
+    }
+}
+
+#[test]
+fn java_workers_that_stopped_left_all_that_rowtide_needs_and_it_leaves_them_the_same() {
+    let scene = Scene::new("group_takeover");
+    let name = scene.database.name.clone();
+    let load = Load::start(&scene.database, Mix::All);
+    let java = scene.group.java("");
+    scene.create(&java.rest);
+    scene.goes_on(&java.rest);
+    let (config, tasks) = (java.rest.ok("GET", &format!("/connectors/{name}"), None), task_configs(&java.rest, &name));
+    java.stop();
+
+    let home = Home::default();
+    let rowtide = home.distributed(&scene.group, "");
+    scene.goes_on(&rowtide.rest);
+    assert_eq!(rowtide.rest.ok("GET", &format!("/connectors/{name}"), None), config);
+    assert_eq!(task_configs(&rowtide.rest, &name), tasks, "its tasks were not configured anew");
+    wait_until("the topic is known to be written to", LONG, || {
+        let topics = rowtide.rest.ok("GET", &format!("/connectors/{name}/topics"), None);
+        (topics == json!({ &name: { "topics": [format!("{name}.public.orders")] } })).then_some(())
+    });
+    // what a user wants of it stays wanted
+    rowtide.rest.ok("PUT", &format!("/connectors/{name}/pause"), None);
+    wait_until("it is paused", LONG, || (rowtide.rest.state(&name).1 == "PAUSED").then_some(()));
+    rowtide.stop();
+
+    let java = scene.group.java("");
+    wait_until("Java finds it paused", LONG, || (java.rest.state(&name).1 == "PAUSED").then_some(()));
+    java.rest.resume(&name);
+    scene.goes_on(&java.rest);
+    java.stop();
+    let rowtide = home.distributed(&scene.group, "");
+    scene.goes_on(&rowtide.rest);
+    let repeats = scene.verdict(load);
+    // each row of the load has an LSN of its own, so that only the event of the stored LSN itself may come again
+    assert!(repeats <= 3, "{repeats} repeats after three clean takeovers");
+    rowtide.stop();
+}
+
+fn task_configs(rest: &Rest, name: &str) -> Value {
+    rest.ok("GET", &format!("/connectors/{name}/tasks"), None)
+}
+
+#[test]
+fn a_worker_that_was_killed_is_followed_by_the_other_kind() {
+    let scene = Scene::new("group_killed");
+    let load = Load::start(&scene.database, Mix::All);
+    let home = Home::default();
+    // the dead worker's session must end before its work is anybody's
+    let soon = "session.timeout.ms=6000\nheartbeat.interval.ms=500\nscheduled.rebalance.max.delay.ms=0\n";
+    let rowtide = home.distributed(&scene.group, soon);
+    scene.create(&rowtide.rest);
+    scene.goes_on(&rowtide.rest);
+    rowtide.kill();
+    let java = scene.group.java(soon);
+    scene.goes_on(&java.rest);
+    java.kill();
+    let rowtide = home.distributed(&scene.group, soon);
+    scene.goes_on(&rowtide.rest);
+    scene.verdict(load);
+    rowtide.stop();
+}
+
+#[test]
+fn a_connector_is_managed_as_on_a_java_worker() {
+    let scene = Scene::new("group_rest");
+    let (home, name) = (Home::default(), scene.database.name.clone());
+    let rowtide = home.distributed(&scene.group, "");
+    let rest = &rowtide.rest;
+    scene.create(rest);
+    let load = Load::start(&scene.database, Mix::NoDeletes);
+    scene.goes_on(rest);
+    let path = |rest: &str| format!("/connectors/{name}{rest}");
+    assert_eq!(rest.send("POST", "/connectors", Some(&json!({ "name": name, "config": {} }))).status, 400);
+    let plan = rest.send("POST", &path("/restart?includeTasks=true"), None);
+    assert_eq!((plan.status, &plan.body["tasks"][0]["state"]), (202, &json!("RESTARTING")), "{plan:?}");
+    wait_until("it has restarted", LONG, || (home.log().matches("Processing messages").count() > 1).then_some(()));
+    assert_eq!(rest.send("POST", &path("/restart"), None).status, 204);
+    assert_eq!(rest.send("POST", &path("/tasks/0/restart"), None).status, 204);
+    assert_eq!(rest.send("POST", &path("/tasks/7/restart"), None).status, 404);
+    rest.wait_running(&name);
+    rest.ok("PATCH", &path("/config"), Some(&json!({ "poll.interval.ms": "20" })));
+    wait_until("its task has the new configuration", LONG, || {
+        (task_configs(rest, &name)[0]["config"]["poll.interval.ms"] == "20").then_some(())
+    });
+    scene.goes_on(rest);
+    let altered = json!({ "offsets": [{ "partition": { "server": "x" }, "offset": { "lsn": 1 } }] });
+    assert_eq!(rest.send("PATCH", &path("/offsets"), Some(&altered)).status, 400, "it is not stopped");
+    rest.stop(&name);
+    scene.database.wait_slot_free();
+    rest.set_offsets(&name, &altered);
+    assert_eq!(rest.offsets(&name)["offsets"].as_array().map(Vec::len), Some(2));
+    rest.set_offsets(&name, &json!({ "offsets": [{ "partition": { "server": "x" }, "offset": null }] }));
+    rest.resume(&name);
+    scene.verdict(load);
+    rest.delete(&name);
+    wait_until("it is gone", LONG, || (rest.send("GET", &path("/status"), None).status == 404).then_some(()));
+    rowtide.stop();
+}
+
+#[test]
+fn a_group_with_what_is_not_built_in_is_not_joined_unless_told_so() {
+    let scene = Scene::new("group_unknown");
+    let java = scene.group.java("");
+    let config = scene.database.connector(&[
+        ("table.include.list", "public.orders"),
+        ("transforms", "t"),
+        ("transforms.t.type", "org.apache.kafka.connect.transforms.TimestampRouter"),
+    ]);
+    java.rest.create(&scene.database.name, &config, Some("STOPPED"));
+    java.stop();
+    let home = Home::default();
+    let mut refused = home.begin_distributed(&scene.group, "");
+    assert_eq!(refused.wait_exit(LONG).code(), Some(3));
+    assert!(refused.log().contains("TimestampRouter") && refused.log().contains("rowtide.join.unknown"), "{}", refused.log());
+    let rowtide = home.distributed(&scene.group, "rowtide.join.unknown=fail");
+    rowtide.rest.ok("PUT", &format!("/connectors/{}/resume", scene.database.name), None);
+    let trace = rowtide.rest.wait_failed(&scene.database.name);
+    assert!(trace.contains("TimestampRouter"), "{trace}");
+    rowtide.stop();
+}
