@@ -1,7 +1,7 @@
 //! A group of Connect workers: Rowtide takes connectors, offsets and states over from Java workers and gives them back, with no
 //! gap and no second snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rowtide_system_tests::audit::{self, Load, Mix};
@@ -48,6 +48,11 @@ impl Scene {
     fn goes_on(&self, rest: &Rest) {
         assert_eq!(rest.ok("GET", "/connectors", None), json!([self.database.name]));
         rest.wait_running(&self.database.name);
+        self.records_come();
+    }
+
+    /// Changes go on arriving.
+    fn records_come(&self) {
         self.database.wait_streaming();
         let before = self.read().len();
         wait_until("records arrive", LONG, || (self.read().len() > before + 300).then_some(()));
@@ -185,4 +190,127 @@ fn a_group_with_what_is_not_built_in_is_not_joined_unless_told_so() {
     let trace = rowtide.rest.wait_failed(&scene.database.name);
     assert!(trace.contains("TimestampRouter"), "{trace}");
     rowtide.stop();
+}
+
+/// A second connector, on a database of its own with one row.
+fn add_small(group: &str, rest: &Rest) -> (Database, Cleanup) {
+    let database = Database::new(&format!("{group}_small"));
+    database.sql("CREATE TABLE small (id int PRIMARY KEY); INSERT INTO small VALUES (1)");
+    let options = [("table.include.list", "public.small"), ("publication.autocreate.mode", "filtered")];
+    rest.create(&database.name, &database.connector(&options), None);
+    let topics = Cleanup(database.name.clone());
+    (database, topics)
+}
+
+/// Where connectors and tasks are, by worker id, and how many: once all of them run.
+fn workers(rest: &Rest, names: &[&str]) -> BTreeMap<String, usize> {
+    wait_until("all run", LONG, || {
+        let mut workers = BTreeMap::new();
+        for name in names {
+            let status = rest.try_send("GET", &format!("/connectors/{name}/status"), None)?.body;
+            for unit in [&status["connector"], &status["tasks"][0]] {
+                if unit["state"] != "RUNNING" {
+                    return None;
+                }
+                *workers.entry(unit["worker_id"].as_str()?.to_owned()).or_default() += 1;
+            }
+        }
+        Some(workers)
+    })
+}
+
+/// Waits until the work is divided among so many workers.
+fn wait_shared(rest: &Rest, names: &[&str], among: usize) {
+    wait_until(&format!("{among} workers share the work"), LONG, || (workers(rest, names).len() == among).then_some(()));
+}
+
+const AT_ONCE: &str = "session.timeout.ms=6000\nheartbeat.interval.ms=300\nscheduled.rebalance.max.delay.ms=0\n";
+
+#[test]
+fn two_workers_share_the_work_answer_for_each_other_and_take_over_from_each_other() {
+    let scene = Scene::new("group_two");
+    let name = scene.database.name.clone();
+    let (one, two) = (Home::default(), Home::default());
+    let (first, second) = (one.distributed(&scene.group, AT_ONCE), two.distributed(&scene.group, AT_ONCE));
+    scene.create(&second.rest);
+    let (small, _topics) = add_small("group_two", &first.rest);
+    let names = [name.as_str(), small.name.as_str()];
+    wait_shared(&first.rest, &names, 2);
+    let load = Load::start(&scene.database, Mix::All);
+    scene.records_come();
+    // whichever of the two leads, and whichever has what is asked for: both answer
+    for rest in [&first.rest, &second.rest] {
+        for name in names {
+            assert_eq!(rest.send("POST", &format!("/connectors/{name}/restart"), None).status, 204);
+            assert_eq!(rest.send("POST", &format!("/connectors/{name}/tasks/0/restart"), None).status, 204);
+            let plan = rest.send("POST", &format!("/connectors/{name}/restart?includeTasks=true"), None);
+            assert_eq!((plan.status, &plan.body["tasks"][0]["state"]), (202, &json!("RESTARTING")), "{plan:?}");
+            let progress = rest.ok("GET", &format!("/connectors/{name}/snapshot"), None);
+            assert_eq!(progress["tasks"].as_array().map(Vec::len), Some(1), "{progress}");
+            workers(rest, &names);
+            rest.ok("PATCH", &format!("/connectors/{name}/config"), Some(&json!({ "poll.interval.ms": "30" })));
+            workers(rest, &names);
+            rest.stop(name);
+            rest.set_offsets(name, &json!({ "offsets": [{ "partition": { "server": "x" }, "offset": { "lsn": 1 } }] }));
+            rest.set_offsets(name, &json!({ "offsets": [{ "partition": { "server": "x" }, "offset": null }] }));
+            rest.resume(name);
+        }
+        assert_eq!(rest.send("GET", "/connectors/unknown", None).status, 404);
+        assert_eq!(rest.send("DELETE", "/connectors/unknown", None).status, 404);
+        assert_eq!(rest.send("POST", &format!("/connectors/{name}/tasks"), Some(&json!([]))).status, 400, "it is not signed");
+    }
+    wait_shared(&first.rest, &names, 2);
+    // a worker that is stopped hands its work over at once, one that is killed when its session ends
+    first.stop();
+    wait_shared(&second.rest, &names, 1);
+    scene.records_come();
+    let first = one.distributed(&scene.group, AT_ONCE);
+    wait_shared(&first.rest, &names, 2);
+    second.kill();
+    wait_until("the other has it all", LONG, || (workers(&first.rest, &names).len() == 1).then_some(()));
+    scene.records_come();
+    scene.verdict(load);
+    first.rest.delete(&small.name);
+    small.wait_slot_free();
+    first.stop();
+}
+
+#[test]
+fn a_java_worker_and_rowtide_are_workers_of_one_group() {
+    let scene = Scene::new("group_mixed");
+    let name = scene.database.name.clone();
+    let load = Load::start(&scene.database, Mix::All);
+    let java = scene.group.java(AT_ONCE);
+    let home = Home::default();
+    let rowtide = home.distributed(&scene.group, AT_ONCE);
+    // the Java worker leads
+    scene.create(&rowtide.rest);
+    let (small, _topics) = add_small("group_mixed", &rowtide.rest);
+    let names = [name.as_str(), small.name.as_str()];
+    wait_shared(&rowtide.rest, &names, 2);
+    assert_eq!(java.rest.ok("GET", "/connectors", None), rowtide.rest.ok("GET", "/connectors", None));
+    scene.records_come();
+    for rest in [&rowtide.rest, &java.rest] {
+        for name in names {
+            wait_until("it takes restarts", LONG, || {
+                (rest.send("POST", &format!("/connectors/{name}/restart?includeTasks=true"), None).status == 202).then_some(())
+            });
+            workers(rest, &names);
+        }
+    }
+    // Rowtide leads
+    java.stop();
+    wait_shared(&rowtide.rest, &names, 1);
+    scene.records_come();
+    let java = scene.group.java(AT_ONCE);
+    wait_shared(&java.rest, &names, 2);
+    java.rest.ok("PUT", &format!("/connectors/{}/pause", small.name), None);
+    wait_until("it is paused", LONG, || (rowtide.rest.state(&small.name).1 == "PAUSED").then_some(()));
+    java.rest.resume(&small.name);
+    rowtide.stop();
+    wait_shared(&java.rest, &names, 1);
+    scene.verdict(load);
+    java.rest.delete(&small.name);
+    small.wait_slot_free();
+    java.stop();
 }

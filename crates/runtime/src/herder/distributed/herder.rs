@@ -273,11 +273,10 @@ impl Herder for DistributedHerder {
 
     async fn snapshots(&self, name: &str) -> Result<Vec<SnapshotProgress>> {
         self.config(name)?;
-        let snapshots = self.shared.tasks.snapshots(name);
-        if snapshots.is_empty() {
+        if self.shared.tasks.signals(name).is_empty() {
             self.elsewhere(name)?;
         }
-        Ok(snapshots)
+        Ok(self.shared.tasks.snapshots(name, self.shared.configs.state().task_count(name)))
     }
 
     async fn submit_tasks(&self, name: &str, tasks: Vec<Props>, call: SignedCall) -> Result<()> {

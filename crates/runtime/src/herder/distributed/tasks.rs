@@ -87,11 +87,11 @@ impl Tasks {
         running.iter().filter(|(id, _)| id.connector == connector).map(|(_, task)| task.handle.signals()).collect()
     }
 
-    /// How far the snapshots of a connector's tasks here are, by the tasks' numbers.
-    pub fn snapshots(&self, connector: &str) -> Vec<SnapshotProgress> {
-        let running = locked(&self.running);
-        let tasks = running.iter().filter(|(id, _)| id.connector == connector);
-        tasks.map(|(_, task)| task.handle.metrics().snapshot.get()).collect()
+    /// How far the snapshots of a connector's tasks are, by the tasks' numbers; of one that ended here, how far they were.
+    pub fn snapshots(&self, connector: &str, tasks: usize) -> Vec<SnapshotProgress> {
+        let metrics = locked(&self.metrics);
+        let id = |task| TaskId { connector: connector.to_owned(), task };
+        (0..tasks).filter_map(|task| Some(metrics.get(&id(task))?.snapshot.get())).collect()
     }
 }
 
