@@ -59,6 +59,10 @@ impl Machine {
         self.member = joined.member;
         // A name that nobody offered cannot come.
         self.protocol = Protocol::of_name(&joined.protocol).unwrap_or(self.protocol);
+        if self.protocol == Protocol::Eager {
+            // The group fell back to this protocol only now: what is kept may be dealt to others.
+            self.give_up();
+        }
         let assignments = if leads { self.divide(&joined.members) } else { Vec::new() };
         self.act(Action::Sync(assignments));
     }
@@ -130,9 +134,8 @@ impl Machine {
             let before = self.assignment.take().map(|assignment| assignment.assigned).unwrap_or_default();
             told.assigned.add(&before.without(&told.revoked));
         }
-        let revoked = told.revoked.clone();
         self.assignment = Some(told);
-        self.give_up_work(&revoked);
+        self.stop_the_rest();
         if self.leads() {
             self.act(Action::CleanStatuses);
         }
@@ -256,7 +259,7 @@ impl Machine {
     }
 
     pub(super) fn renew_key(&mut self) {
-        if self.key_due().is_some_and(|at| at <= self.now) {
+        if self.at_rest() && self.key_due().is_some_and(|at| at <= self.now) {
             self.key_pending = true;
             self.write(Purpose::SessionKey, vec![Change::SessionKey]);
         }

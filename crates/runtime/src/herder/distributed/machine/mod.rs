@@ -8,8 +8,6 @@ mod requests;
 mod work;
 
 #[cfg(test)]
-mod model;
-#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
@@ -374,9 +372,9 @@ impl Machine {
         &self.configs
     }
 
-    /// The generation that it last joined; -1: none.
+    /// The generation that its work is of; -1: none.
     pub fn generation(&self) -> i32 {
-        self.generation
+        self.completed.unwrap_or(-1)
     }
 
     /// Whether requests between workers are signed.
@@ -408,6 +406,12 @@ impl Machine {
         self.publish();
         self.serve();
         self.renew_key();
+    }
+
+    /// What was assigned runs, and what was written is read back: one change at a time is decided from what the config topic says
+    /// then, as on Java's herder thread.
+    fn at_rest(&self) -> bool {
+        self.phase == Phase::Member && self.resolved && self.writes.is_empty()
     }
 
     fn act(&mut self, action: Action) {

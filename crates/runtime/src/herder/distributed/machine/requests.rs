@@ -39,12 +39,10 @@ impl Machine {
         self.waiting.push(Waiting { asked, until: self.now + TIMEOUT });
     }
 
-    /// Takes the requests that wait, in their order, while the group is at rest. Those of whom a rebalance is about to decide
-    /// are answered at once.
+    /// Takes the requests that wait, in their order, while the group is at rest.
     pub(super) fn serve(&mut self) {
-        let at_rest = self.phase == Phase::Member && self.resolved;
         for waiting in std::mem::take(&mut self.waiting) {
-            if at_rest {
+            if self.at_rest() {
                 self.take(waiting.asked);
             } else if self.now >= waiting.until {
                 self.answer(waiting.asked.id, Err(error(500, "Request timed out")));

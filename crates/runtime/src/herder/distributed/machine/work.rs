@@ -17,10 +17,13 @@ pub(super) struct Connector {
     /// the plan under way
     plan: Option<u64>,
     state: Option<State>,
-    /// its tasks, until the config topic has them
+    /// its tasks by its last plan
     tasks: Option<Vec<Props>>,
+    /// they are still to be compared with the config topic
+    fresh: bool,
     /// they are on their way there
     publishing: bool,
+    /// how often they did not get there
     failures: u32,
     /// when the plan is made again, after it could not be published
     pub(super) retry_at: Option<i64>,
@@ -84,22 +87,25 @@ impl Machine {
 
     /// Stops everything, and has nothing any more.
     pub(super) fn give_up(&mut self) {
-        let all = self.assignment.take().map(|assignment| assignment.assigned).unwrap_or_default();
-        self.give_up_work(&all);
+        self.assignment = None;
+        self.stop_the_rest();
     }
 
-    pub(super) fn give_up_work(&mut self, work: &Work) {
-        for name in &work.connectors {
-            self.stop_connector(name);
+    /// Stops what is not, or no longer, this worker's.
+    pub(super) fn stop_the_rest(&mut self) {
+        let connectors = self.connectors.keys().filter(|name| !self.has_connector(name)).cloned();
+        for name in connectors.collect::<Vec<_>>() {
+            self.stop_connector(&name);
         }
-        for id in &work.tasks {
-            self.stop_task(id, false);
+        let tasks = self.tasks.keys().filter(|id| !self.has_task(id)).cloned();
+        for id in tasks.collect::<Vec<_>>() {
+            self.stop_task(&id, false);
         }
     }
 
     fn status(&mut self, unit: Unit, state: State, trace: Option<String>) {
         let safe = matches!(state, State::Unassigned | State::Failed);
-        self.act(Action::Status(Status { unit, state, trace, generation: self.generation, safe }));
+        self.act(Action::Status(Status { unit, state, trace, generation: self.generation(), safe }));
     }
 
     fn start_connector(&mut self, name: &str) {
@@ -172,6 +178,7 @@ impl Machine {
         match result {
             Ok(tasks) => {
                 connector.tasks = Some(tasks);
+                connector.fresh = true;
                 self.connector_is(name, State::Running, None);
             }
             Err(trace) => self.connector_is(name, State::Failed, Some(trace)),
@@ -180,30 +187,33 @@ impl Machine {
 
     /// Brings the configurations of tasks into the config topic, by the leader, while the group is at rest.
     pub(super) fn publish(&mut self) {
-        if self.phase != Phase::Member || !self.resolved {
-            return;
-        }
-        let ready = self.connectors.iter().filter(|(_, connector)| connector.tasks.is_some() && !connector.publishing);
+        let ready = self.connectors.iter().filter(|(_, connector)| connector.fresh && !connector.publishing);
         for name in ready.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
-            self.publish_tasks(&name);
+            if self.at_rest() {
+                self.publish_tasks(&name);
+            }
         }
     }
 
+    /// Whether the config topic has the tasks of a connector's last plan.
+    fn has_plan(&self, name: &str, tasks: &[Props]) -> bool {
+        !self.configs.is_inconsistent(name) && self.configs.task_configs(name) == tasks
+    }
+
     fn publish_tasks(&mut self, name: &str) {
-        let leads = self.leads();
-        let leader = self.leader_url().map(str::to_owned);
-        let wanted = self.configs.target(name) == Some(TargetState::Started);
+        let Some(tasks) = self.connectors.get(name).and_then(|connector| connector.tasks.clone()) else { return };
+        let needed = self.configs.target(name) == Some(TargetState::Started) && !self.has_plan(name, &tasks);
         let Some(connector) = self.connectors.get_mut(name) else { return };
-        let Some(tasks) = connector.tasks.take() else { return };
-        if !wanted || (self.configs.task_configs(name) == tasks && !self.configs.is_inconsistent(name)) {
+        connector.fresh = false;
+        connector.publishing = needed;
+        if !needed {
             connector.failures = 0;
-            return;
-        }
-        connector.publishing = true;
-        match leader {
-            _ if leads => self.write(Purpose::Tasks(name.to_owned()), vec![Change::Tasks(name.to_owned(), tasks)]),
-            Some(url) => self.act(Action::ForwardTasks(name.to_owned(), tasks, url)),
-            None => self.published(name, Err(String::new())),
+        } else if self.leads() {
+            self.write(Purpose::Tasks(name.to_owned()), vec![Change::Tasks(name.to_owned(), tasks)]);
+        } else if let Some(url) = self.leader_url().map(str::to_owned) {
+            self.act(Action::ForwardTasks(name.to_owned(), tasks, url));
+        } else {
+            self.published(name, Err(String::new()));
         }
     }
 
@@ -211,13 +221,32 @@ impl Machine {
     pub(super) fn published(&mut self, name: &str, result: Result<(), String>) {
         let Some(connector) = self.connectors.get_mut(name) else { return };
         connector.publishing = false;
-        if result.is_ok() {
-            connector.failures = 0;
-            return;
+        if result.is_err() {
+            self.plan_later(name);
         }
+    }
+
+    fn plan_later(&mut self, name: &str) {
+        let Some(connector) = self.connectors.get_mut(name) else { return };
         let (first, most) = PLAN_BACK_OFF;
         connector.retry_at = Some(self.now + (first << connector.failures.min(16)).min(most));
         connector.failures += 1;
+    }
+
+    /// The config topic has other tasks of a connector than it had. They should be those of its last plan; but what one leader
+    /// seemed to have lost, or was asked by another owner, may still be written late. Then the connector plans again.
+    fn compare_plan(&mut self, name: &str) {
+        let Some(connector) = self.connectors.get(name) else { return };
+        let under_way = connector.plan.is_some() || connector.fresh || connector.publishing || connector.retry_at.is_some();
+        let Some(tasks) = connector.tasks.as_ref().filter(|_| !under_way) else { return };
+        if self.configs.target(name) != Some(TargetState::Started) {
+            return;
+        }
+        if !self.has_plan(name, tasks) {
+            self.plan_later(name);
+        } else if let Some(connector) = self.connectors.get_mut(name) {
+            connector.failures = 0;
+        }
     }
 
     pub(super) fn retry_plans(&mut self) {
@@ -316,6 +345,7 @@ impl Machine {
         for id in self.tasks_of(name) {
             self.stop_task(&id, false);
         }
+        self.compare_plan(name);
         let idle =
             self.phase == Phase::Member && self.resolved && self.assignment.as_ref().is_some_and(|it| it.offset >= self.asked);
         if idle {
