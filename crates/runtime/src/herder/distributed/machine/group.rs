@@ -10,6 +10,8 @@ use crate::herder::distributed::protocol::{
 /// How often a worker that cannot read the config topic stays out of the group for a while with its work running, before it
 /// gives the work up (`BACKOFF_RETRIES`).
 pub(super) const BACK_OFFS: i32 = 5;
+/// How long a member waits before it joins again because the leader lags.
+const LEADER_LAGS: i64 = 100;
 /// How long after a session key could not be written it is tried again.
 const KEY_RETRY: i64 = 1000;
 
@@ -232,7 +234,12 @@ impl Machine {
         }
         let Some(assignment) = &mut self.assignment else { return };
         if assignment.error != 0 {
-            self.rejoin = true;
+            // The leader lags. It has caught up now, if it is this worker; else it takes a moment.
+            if assignment.leader == self.member {
+                self.rejoin = true;
+            } else {
+                self.scheduled = self.scheduled.or(Some(self.now + LEADER_LAGS));
+            }
             return;
         }
         // The group joins again at once, to give others what was taken from somebody.

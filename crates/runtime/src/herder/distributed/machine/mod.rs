@@ -444,7 +444,8 @@ impl Machine {
     /// A new view of the config topic. Which connectors came and went shows in the views themselves: one may have come with a
     /// refresh before its change was told.
     fn read(&mut self, configs: Arc<ConfigState>, changes: &Changes) {
-        let before = std::mem::replace(&mut self.configs, configs);
+        let newest = if configs.offset < self.configs.offset { self.configs.clone() } else { configs };
+        let before = std::mem::replace(&mut self.configs, newest);
         if self.phase == Phase::Starting {
             self.phase = Phase::Out;
             return;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::herder::distributed::protocol::{decode_assignment, decode_state, encode_assignment};
+use crate::herder::distributed::protocol::{WorkerState, decode_assignment, decode_state, encode_assignment, encode_state};
 use crate::stores::config_record::{ConfigRecord, SessionKey};
 
 /// A machine and the config topic that it reads.
@@ -69,7 +69,7 @@ impl Bench {
     fn lead(&mut self, generation: i32, others: &[(&str, Vec<u8>)]) -> Vec<Action> {
         let protocol = self.machine.settings.protocol;
         let state = protocol_state(&self.machine);
-        let mut members = vec![("me".to_owned(), encode(protocol, &state))];
+        let mut members = vec![("me".to_owned(), encode_state(protocol, &state))];
         members.extend(others.iter().map(|(id, bytes)| ((*id).to_owned(), bytes.clone())));
         let (member, leader) = ("me".to_owned(), "me".to_owned());
         let joined = Joined { generation, member, leader, protocol: protocol.name().to_owned(), members };
@@ -105,13 +105,9 @@ impl Bench {
     }
 }
 
-fn protocol_state(machine: &Machine) -> super::super::protocol::WorkerState {
+fn protocol_state(machine: &Machine) -> WorkerState {
     let url = machine.settings.url.clone();
-    super::super::protocol::WorkerState { url, offset: machine.configs.offset, allocation: machine.assignment.clone() }
-}
-
-fn encode(protocol: Protocol, state: &super::super::protocol::WorkerState) -> Vec<u8> {
-    super::super::protocol::encode_state(protocol, state)
+    WorkerState { url, offset: machine.configs.offset, allocation: machine.assignment.clone() }
 }
 
 fn work(connectors: &[&str], tasks: &[usize]) -> Work {
@@ -283,10 +279,10 @@ fn a_follower_sends_requests_to_the_leader() {
 fn a_leader_sends_a_restart_to_the_owner() {
     let mut bench = leader(2);
     let allocation = Assignment { assigned: work(&["a"], &[0]), ..Assignment::default() };
-    let state = super::super::protocol::WorkerState { url: "http://it/".to_owned(), offset: 0, allocation: Some(allocation) };
+    let state = WorkerState { url: "http://it/".to_owned(), offset: 0, allocation: Some(allocation) };
     bench.event(Event::Rebalancing);
     bench.machine.assignment.as_mut().unwrap().assigned = work(&[], &[1]);
-    bench.lead(2, &[("it", encode(Protocol::Sessioned, &state))]);
+    bench.lead(2, &[("it", encode_state(Protocol::Sessioned, &state))]);
     let id = bench.request + 1;
     let to_owner = |id| [Action::Forward(id, "http://it/".to_owned(), true)];
     assert_eq!(bench.ask(Request::RestartTask(task(0)), None), to_owner(id));
@@ -420,6 +416,19 @@ fn tasks_that_do_not_reach_the_leader_are_planned_again() {
     assert_eq!(waited, [250, 500, 1000, 2000]);
 }
 
+/// What a leader was sent may be written long after the sender gave it up.
+#[test]
+fn tasks_that_are_written_late_are_found_out() {
+    let mut bench = follower(work(&["a"], &[0]));
+    let plan = bench.machine.number;
+    bench.event(Event::Planned(plan, "a".to_owned(), Ok(vec![props("t")])));
+    let late = |value| vec![ConfigRecord::Task("a".to_owned(), 0, props(value)), ConfigRecord::Commit("a".to_owned(), 1)];
+    bench.records(late("old"));
+    assert_eq!(bench.machine.next(), Some(bench.now + 250));
+    bench.now += 250;
+    assert!(matches!(bench.event(Event::Tick)[..], [Action::Plan(..)]));
+}
+
 #[test]
 fn pauses_and_resumes() {
     let mut bench = follower(work(&["a"], &[0]));
@@ -454,13 +463,28 @@ fn who_is_fenced_keeps_what_nobody_else_can_have() {
 fn a_leader_that_lags_assigns_nothing() {
     let mut bench = Bench::new(Protocol::Sessioned);
     bench.connector(1);
-    let state = super::super::protocol::WorkerState { url: "http://it/".to_owned(), offset: 99, allocation: None };
-    let members = vec![("it".to_owned(), encode(Protocol::Sessioned, &state))];
+    let state = WorkerState { url: "http://it/".to_owned(), offset: 99, allocation: None };
+    let members = vec![("it".to_owned(), encode_state(Protocol::Sessioned, &state))];
     let (member, leader, protocol) = ("me".to_owned(), "me".to_owned(), "sessioned".to_owned());
     let actions = bench.event(Event::Joined(Joined { generation: 1, member, leader, protocol, members }));
     let [Action::Sync(assignments)] = &actions[..] else { panic!("{actions:?}") };
     let told = decode_assignment(&assignments[0].1).unwrap();
     assert_eq!((told.error, told.offset, told.assigned), (1, 99, Work::default()));
+}
+
+#[test]
+fn a_member_whose_leader_lags_joins_again_in_a_moment() {
+    let mut bench = follower(work(&[], &[0]));
+    bench.event(Event::Rebalancing);
+    bench.follow(2, 3, Work::default(), Work::default());
+    bench.event(Event::Rebalancing);
+    let (member, leader, protocol) = ("me".to_owned(), "it".to_owned(), "sessioned".to_owned());
+    bench.event(Event::Joined(Joined { generation: 3, member, leader: leader.clone(), protocol, members: Vec::new() }));
+    let told = Assignment { error: 1, leader, offset: 3, ..Assignment::default() };
+    assert_eq!(bench.event(Event::Synced(3, encode_assignment(Protocol::Sessioned, &told))), []);
+    assert_eq!(bench.machine.next(), Some(bench.now + 100));
+    bench.now += 100;
+    assert!(matches!(bench.event(Event::Tick)[..], [Action::Join(_)]), "with its task running");
 }
 
 #[test]

@@ -276,11 +276,10 @@ impl Machine {
     fn stop_task(&mut self, id: &TaskId, again: bool) {
         match self.tasks.get_mut(id) {
             Some(run) if run.state == State::Failed && !run.stopping => {
+                // Its status stays: why it failed is worth more than that nobody has it.
                 self.tasks.remove(id);
                 if again {
                     self.start_task(id.clone());
-                } else {
-                    self.status(Unit::Task(id.clone()), State::Unassigned, None);
                 }
             }
             Some(run) => {

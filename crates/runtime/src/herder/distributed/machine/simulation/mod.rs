@@ -3,6 +3,7 @@
 //! All follows from a seed, which a failure names: `ROWTIDE_SEED=<seed>` begins with it.
 
 mod coordinator;
+mod membership;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,7 +140,7 @@ fn settles_after_any_history() {
         let workers = protocols(&mut random);
         let delay = if random.below(3) == 0 { 0 } else { DELAY };
         let mut world = World::new(random, &workers, delay);
-        world.loss = 10;
+        world.loss = 25;
         for value in 0..40 {
             let pause = 1 + world.random.below(4_000) as i64;
             world.run_until(world.now + pause);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rowtide_api::Props;
 use rowtide_testkit::random::Random;
 
-use super::super::{Action, Asked, Change, Done, Event, Joined, Machine, Request, Settings};
+use super::super::{Action, Asked, Change, Done, Event, Machine, Request, Settings};
 use super::coordinator::{Call, Caller, Coordinator, Reply};
 use crate::herder::distributed::protocol::Protocol;
 use crate::herder::{HerderError, State, TaskId};
@@ -18,7 +18,6 @@ pub const SESSION: i64 = 10_000;
 pub const BEAT: i64 = 3_000;
 pub const REBALANCE: i64 = 20_000;
 pub const DELAY: i32 = 30_000;
-const CALL: i64 = 5_000;
 
 /// A task that runs.
 #[derive(Clone, Debug)]
@@ -33,18 +32,18 @@ pub struct Worker {
     pub machine: Machine,
     pub running: BTreeMap<TaskId, Running>,
     /// grows with each life
-    life: u64,
+    pub(super) life: u64,
     pub alive: bool,
     paused_until: i64,
-    cut_off_until: i64,
+    pub(super) cut_off_until: i64,
     /// what came while it was paused
     inbox: VecDeque<What>,
-    member: String,
-    generation: Option<i32>,
-    call: Option<(u64, Call)>,
-    heard: i64,
+    pub(super) member: String,
+    pub(super) generation: Option<i32>,
+    pub(super) call: Option<(u64, Call)>,
+    pub(super) heard: i64,
     /// heartbeats since then
-    unanswered: u32,
+    pub(super) unanswered: u32,
     read: usize,
     configs: ConfigState,
     changes: Changes,
@@ -68,7 +67,7 @@ pub enum What {
 }
 
 #[derive(Clone)]
-enum Item {
+pub(super) enum Item {
     Worker(usize, u64, What),
     Coordinator(Caller, Call),
     CoordinatorTick,
@@ -88,7 +87,7 @@ pub struct World {
     pub now: i64,
     pub random: Random,
     queue: BTreeMap<(i64, u64), Item>,
-    sequence: u64,
+    pub(super) sequence: u64,
     pub coordinator: Coordinator,
     pub workers: Vec<Worker>,
     pub log: Vec<ConfigRecord>,
@@ -147,18 +146,18 @@ impl World {
         })
     }
 
-    fn after(&mut self, delay: i64, item: Item) {
+    pub(super) fn after(&mut self, delay: i64, item: Item) {
         self.sequence += 1;
         self.queue.insert((self.now + delay, self.sequence), item);
     }
 
-    fn soon(&mut self, worker: usize, most: u64, what: What) {
+    pub(super) fn soon(&mut self, worker: usize, most: u64, what: What) {
         let delay = 1 + self.random.below(most) as i64;
         let life = self.workers[worker].life;
         self.after(delay, Item::Worker(worker, life, what));
     }
 
-    fn lost(&mut self) -> bool {
+    pub(super) fn lost(&mut self) -> bool {
         self.random.below(1000) < self.loss
     }
 
@@ -245,7 +244,7 @@ impl World {
         }
     }
 
-    fn event(&mut self, place: usize, event: Event) {
+    pub(super) fn event(&mut self, place: usize, event: Event) {
         let actions = self.workers[place].machine.handle(self.now, event);
         for action in actions {
             self.act(place, action);
@@ -291,108 +290,6 @@ impl World {
             Action::Answer(id, answer) => self.answer(id, answer),
             Action::Status(_) | Action::CleanStatuses | Action::Pause(..) => {}
             Action::Ended => self.workers[place].alive = false,
-        }
-    }
-
-    fn call(&mut self, place: usize, call: Call) {
-        self.sequence += 1;
-        let number = self.sequence;
-        self.workers[place].call = Some((number, call.clone()));
-        let timeout = if matches!(call, Call::Join { .. }) { REBALANCE + CALL } else { CALL };
-        self.send(place, number, call);
-        let life = self.workers[place].life;
-        self.after(timeout, Item::Worker(place, life, What::CallTimeout(number)));
-    }
-
-    fn send(&mut self, place: usize, number: u64, call: Call) {
-        if !self.lost() && self.workers[place].cut_off_until <= self.now {
-            let delay = 1 + self.random.below(60) as i64;
-            self.after(delay, Item::Coordinator((place, number), call));
-        }
-    }
-
-    /// A join is sent again; what else fails within a generation is a reason to join again.
-    fn call_timed_out(&mut self, place: usize, number: u64) {
-        match self.workers[place].call.take_if(|(current, _)| *current == number) {
-            Some((_, call @ Call::Join { .. })) => self.call(place, call),
-            Some(_) => self.event(place, Event::Rebalancing),
-            None => {}
-        }
-    }
-
-    fn answered(&mut self, place: usize, number: u64, reply: Reply) {
-        let worker = &mut self.workers[place];
-        let Some((_, call)) = worker.call.take_if(|(current, _)| *current == number) else {
-            // heartbeats have the number 0
-            return if number == 0 && worker.call.is_none() {
-                self.beaten(place, &reply)
-            };
-        };
-        match (call, reply) {
-            (Call::Join { protocols, .. }, Reply::Id(member)) => {
-                worker.member.clone_from(&member);
-                self.call(place, Call::Join { member, protocols });
-            }
-            (Call::Join { protocols, .. }, Reply::Unknown) => {
-                worker.member.clear();
-                self.call(place, Call::Join { member: String::new(), protocols });
-            }
-            (Call::Join { .. }, Reply::Joined { generation, member, leader, protocol, members }) => {
-                worker.member.clone_from(&member);
-                worker.generation = Some(generation);
-                worker.hear(self.now);
-                let life = worker.life;
-                self.after(BEAT, Item::Worker(place, life, What::Beat(generation)));
-                self.event(place, Event::Joined(Joined { generation, member, leader, protocol, members }));
-            }
-            (Call::Sync { generation, .. }, Reply::Assignment(bytes)) => {
-                worker.hear(self.now);
-                self.event(place, Event::Synced(generation, bytes));
-            }
-            (_, Reply::Unknown) => self.fenced(place),
-            _ => self.event(place, Event::Rebalancing),
-        }
-    }
-
-    fn fenced(&mut self, place: usize) {
-        let worker = &mut self.workers[place];
-        worker.member.clear();
-        worker.generation = None;
-        let silent = self.now - worker.heard;
-        self.event(place, Event::Fenced(silent));
-    }
-
-    fn beat(&mut self, place: usize, generation: i32) {
-        let worker = &self.workers[place];
-        if worker.generation != Some(generation) {
-            return;
-        }
-        // A pause of our own is no silence of the coordinator's.
-        if self.now - worker.heard > SESSION && worker.unanswered > 1 {
-            self.workers[place].generation = None;
-            return self.event(place, Event::CoordinatorLost);
-        }
-        let member = worker.member.clone();
-        let life = worker.life;
-        if worker.call.is_none() {
-            self.workers[place].unanswered += 1;
-            self.send(place, 0, Call::Beat { member, generation });
-        }
-        self.after(BEAT, Item::Worker(place, life, What::Beat(generation)));
-    }
-
-    fn beaten(&mut self, place: usize, reply: &Reply) {
-        let worker = &mut self.workers[place];
-        if worker.generation.is_none() {
-            return;
-        }
-        match reply {
-            Reply::Unknown => self.fenced(place),
-            Reply::Rebalancing => {
-                worker.hear(self.now);
-                self.event(place, Event::Rebalancing);
-            }
-            _ => worker.hear(self.now),
         }
     }
 
@@ -567,7 +464,7 @@ impl World {
 }
 
 impl Worker {
-    fn hear(&mut self, now: i64) {
+    pub(super) fn hear(&mut self, now: i64) {
         self.heard = now;
         self.unanswered = 0;
     }
