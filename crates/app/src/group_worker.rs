@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rowtide_api::{Props, Result};
 use rowtide_rest::Listeners;
 use rowtide_runtime::herder::Parts;
-use rowtide_runtime::herder::distributed::{DistributedHerder, Start, unknown};
+use rowtide_runtime::herder::distributed::{DistributedHerder, LogLevel, Start, unknown};
 use rowtide_runtime::kafka_sink;
 use rowtide_runtime::offsets::KafkaOffsetStore;
 use rowtide_runtime::stores::{Clients, ConfigStore, StatusStore, Storage, StorageTopic};
@@ -24,7 +24,7 @@ pub async fn run(props: &Props, log: Log) -> Result<()> {
     // opened first: a port that is taken is no reason to ask a broker anything
     let listeners = Listeners::bind(&worker.props).await?;
     let herder = tokio::select! {
-        herder = join(&worker, membership, &listeners) => herder?,
+        herder = join(&worker, membership, &listeners, &log) => herder?,
         () = stop.asked() => return Ok(()),
     };
     let status = log.status.clone();
@@ -43,13 +43,13 @@ pub async fn run(props: &Props, log: Log) -> Result<()> {
 }
 
 /// Reads what the group shares, and joins it.
-async fn join(worker: &WorkerConfig, membership: Membership, listeners: &Listeners) -> Result<DistributedHerder> {
+async fn join(worker: &WorkerConfig, membership: Membership, listeners: &Listeners, log: &Log) -> Result<DistributedHerder> {
     let plugins = Arc::new(plugins::all());
     let mut server = worker::server_info();
     server.kafka_cluster_id = kafka_sink::cluster_id(worker).await?;
     let clients = Clients::new(worker, &membership.group);
     let topic = |storage| StorageTopic::read(worker, storage);
-    let offsets = Arc::new(KafkaOffsetStore::open(&clients, &topic(Storage::Offsets)).await?);
+    let offsets = Arc::new(KafkaOffsetStore::open(&clients, &topic(Storage::Offsets), membership.flush_timeout).await?);
     let statuses = StatusStore::open(&clients, &topic(Storage::Statuses)).await?;
     let configs = ConfigStore::open(&clients, &topic(Storage::Configs)).await?;
     let state = configs.state();
@@ -66,6 +66,7 @@ async fn join(worker: &WorkerConfig, membership: Membership, listeners: &Listene
         sink: kafka_sink::factory(worker),
         scratch: std::env::temp_dir(),
     };
-    let client = clients.config("member", &[])?;
-    DistributedHerder::start(Start { parts, configs, statuses, membership, url: listeners.advertised_url.clone(), client })
+    let (client, url, loggers) = (clients.config("member", &[])?, listeners.advertised_url.clone(), log.loggers.clone());
+    let log_level: LogLevel = Box::new(move |logger, level| loggers.set_level(logger, level));
+    DistributedHerder::start(Start { parts, configs, statuses, membership, url, client, log_level })
 }

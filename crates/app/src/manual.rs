@@ -37,7 +37,7 @@ pub fn pages() -> Vec<Page> {
     }
     let mut worker = heading(
         "The worker",
-        "Lines of `worker.properties` for `rowtide standalone`; `-D name=value` for `rowtide run`. Besides these, Kafka's own \
+        "Lines of `worker.properties` for `rowtide standalone` and `rowtide distributed`; `-D name=value` for `rowtide run`. Besides these, Kafka's own \
          client options are taken under `producer.` and `admin.`.",
     );
     grouped(&mut worker, worker_config::definition());

@@ -52,6 +52,13 @@ impl Loggers {
         self.levels.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Sets the level of a logger and of all below it, as another worker of the group asks; a level that is none has no effect.
+    pub fn set_level(&self, logger: &str, level: &str) {
+        if let Some(level) = known(level) {
+            self.set(logger, level, now());
+        }
+    }
+
     /// Sets the level of a logger and of all below it; answers those that changed.
     fn set(&self, namespace: &str, level: &'static str, now: u64) -> Vec<String> {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,6 +91,10 @@ fn known(level: &str) -> Option<&'static str> {
     LEVELS.iter().find(|known| known.eq_ignore_ascii_case(level)).copied()
 }
 
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
 /// `GET /admin/loggers`
 pub async fn list(State(rest): State<Rest>) -> Json<BTreeMap<String, LoggerLevel>> {
     Json(rest.loggers.all())
@@ -106,9 +117,12 @@ pub async fn put(
     let levels = body.root()?.ok_or_else(missing)?.text_map()?;
     let wanted = levels.into_iter().find(|(key, _)| key == "level").and_then(|(_, level)| level).ok_or_else(missing)?;
     let level = known(&wanted).ok_or_else(|| ApiError::not_found(format!("invalid log level '{wanted}'.")))?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    let changed = rest.loggers.set(&name, level, now);
-    match query.iter().find(|(key, _)| key == "scope").map(|(_, scope)| scope.to_ascii_lowercase()).as_deref() {
+    let scope = query.iter().find(|(key, _)| key == "scope").map(|(_, scope)| scope.to_ascii_lowercase());
+    if scope.as_deref() == Some("cluster") && rest.herder.set_cluster_log_level(&name, level).await? {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let changed = rest.loggers.set(&name, level, now());
+    match scope.as_deref() {
         Some("cluster") => Ok(StatusCode::NO_CONTENT.into_response()),
         None | Some("worker") => Ok(Json(changed).into_response()),
         Some(other) => {

@@ -57,7 +57,7 @@ impl Cluster {
     }
 
     async fn offsets(&self) -> KafkaOffsetStore {
-        KafkaOffsetStore::open(&self.clients, &self.topic(Storage::Offsets)).await.unwrap()
+        KafkaOffsetStore::open(&self.clients, &self.topic(Storage::Offsets), Duration::from_secs(30)).await.unwrap()
     }
 
     async fn statuses(&self) -> StatusStore {

@@ -1,12 +1,14 @@
 //! A group of Connect workers: Rowtide takes connectors, offsets and states over from Java workers and gives them back, with no
 //! gap and no second snapshot.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rowtide_system_tests::audit::{self, Load, Mix};
-use rowtide_system_tests::topics::{self, Cleanup, Record};
+use rowtide_system_tests::topics::{Cleanup, Reader, Record};
 use rowtide_testkit::group::Group;
+use rowtide_testkit::kafka::{Broker, Extras};
 use rowtide_testkit::postgres::Database;
 use rowtide_testkit::rest::Rest;
 use rowtide_testkit::rowtide::Home;
@@ -19,16 +21,23 @@ const LONG: Duration = Duration::from_secs(120);
 struct Scene {
     group: Group,
     database: Database,
-    _topics: Cleanup,
-    _group_topics: Cleanup,
+    reader: RefCell<Reader>,
+    _topics: Vec<Cleanup>,
 }
 
 impl Scene {
     fn new(name: &str) -> Self {
+        let mut scene = Self::at(name, &rowtide_testkit::kafka());
+        scene._topics = vec![Cleanup(scene.database.name.clone()), Cleanup(scene.group.name.clone())];
+        scene
+    }
+
+    /// On a broker of the test's own.
+    fn at(name: &str, broker: &str) -> Self {
         let database = Database::new(name);
         database.sql(audit::SCHEMA);
-        let group = Group::new(name);
-        Self { _topics: Cleanup(database.name.clone()), _group_topics: Cleanup(group.name.clone()), group, database }
+        let reader = RefCell::new(Reader::new(broker, &format!("{}.public.orders", database.name)));
+        Self { group: Group::at(name, broker), reader, _topics: Vec::new(), database }
     }
 
     fn create(&self, rest: &Rest) {
@@ -41,7 +50,7 @@ impl Scene {
     }
 
     fn read(&self) -> Vec<Record> {
-        topics::read(&format!("{}.public.orders", self.database.name))
+        self.reader.borrow_mut().read().to_vec()
     }
 
     /// The worker has the connector, runs it, and changes go on arriving.
@@ -313,4 +322,42 @@ fn a_java_worker_and_rowtide_are_workers_of_one_group() {
     java.rest.delete(&small.name);
     small.wait_slot_free();
     java.stop();
+}
+
+#[test]
+fn a_worker_whose_broker_goes_away_stops_its_tasks_when_its_session_is_over_and_goes_on_with_them_afterwards() {
+    let mut broker = Broker::new();
+    broker.format(&Extras::default());
+    broker.start();
+    let scene = Scene::at("group_broker", &broker.address());
+    let home = Home::default();
+    let rowtide = home.distributed(&scene.group, AT_ONCE);
+    scene.create(&rowtide.rest);
+    let load = Load::start(&scene.database, Mix::All);
+    scene.goes_on(&rowtide.rest);
+    // shorter than its session: nothing stops
+    broker.stop(false);
+    broker.start();
+    scene.goes_on(&rowtide.rest);
+    broker.stop(true);
+    wait_until("nobody streams from the slot any more", LONG, || (scene.database.slot("active") == "f").then_some(()));
+    broker.start();
+    scene.goes_on(&rowtide.rest);
+    scene.verdict(load);
+    rowtide.stop();
+}
+
+#[test]
+fn a_log_level_for_the_cluster_is_set_on_all_workers() {
+    let scene = Scene::new("group_levels");
+    let (one, two) = (Home::default(), Home::default());
+    let (first, second) = (one.distributed(&scene.group, AT_ONCE), two.distributed(&scene.group, AT_ONCE));
+    let path = "/admin/loggers/io.debezium";
+    let answer = first.rest.send("PUT", &format!("{path}?scope=cluster"), Some(&json!({ "level": "DEBUG" })));
+    assert_eq!((answer.status, answer.body), (204, Value::Null));
+    for rest in [&first.rest, &second.rest] {
+        wait_until("the level is set", LONG, || (rest.ok("GET", path, None)["level"] == "DEBUG").then_some(()));
+    }
+    first.stop();
+    second.stop();
 }

@@ -1,4 +1,4 @@
-//! Workers of one Connect group, Java's and Rowtide's, on the broker of the tests: topics and a name that no other test has.
+//! Workers of one Connect group, Java's and Rowtide's: topics and a name that no other test has.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -16,6 +16,7 @@ const START: Duration = Duration::from_secs(240);
 pub struct Group {
     /// `group.id`, with which the names of its topics begin
     pub name: String,
+    broker: String,
     dir: TempDir,
 }
 
@@ -28,10 +29,15 @@ pub struct JavaWorker {
 }
 
 impl Group {
-    /// A group of no workers yet.
+    /// A group of no workers yet, on the broker of the tests.
     pub fn new(what: &str) -> Self {
+        Self::at(what, &kafka())
+    }
+
+    /// The same on another broker.
+    pub fn at(what: &str, broker: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("connect-group").tempdir().expect("a directory");
-        Self { name: unique(what), dir }
+        Self { name: unique(what), broker: broker.to_owned(), dir }
     }
 
     /// The properties of one of its workers, `extra` lines last.
@@ -42,7 +48,7 @@ impl Group {
             "bootstrap.servers={}\ngroup.id={name}\nkey.converter={json}\nvalue.converter={json}\nkey.converter.schemas.enable=false\n\
              value.converter.schemas.enable=false\nlisteners=http://127.0.0.1:{port}\nrest.advertised.host.name=127.0.0.1\n\
              offset.flush.interval.ms=200\n{}{}{}{extra}\n",
-            kafka(),
+            self.broker,
             topic("config"),
             topic("offset"),
             topic("status"),

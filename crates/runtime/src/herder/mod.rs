@@ -257,6 +257,10 @@ pub trait Herder: Send + Sync {
     async fn reset_offsets(&self, name: &str) -> Result<String>;
     /// Hands a signal to the connector's tasks. Rowtide's own: Debezium takes signals over JMX in its place.
     async fn signal(&self, name: &str, signal: Signal) -> Result<()>;
+    /// Sets the level of a logger on all workers of the group; false: there is no group, the level is this worker's alone.
+    async fn set_cluster_log_level(&self, _logger: &str, _level: &str) -> Result<bool> {
+        Ok(false)
+    }
     /// Takes the configurations of a connector's tasks from the worker that has the connector.
     async fn submit_tasks(&self, _name: &str, _tasks: Vec<Props>, _call: SignedCall) -> Result<()> {
         let message = "Kafka Connect in standalone mode does not support externally setting task configurations.";

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rowtide_api::{OffsetMap, Result};
@@ -23,8 +24,9 @@ pub struct KafkaOffsetStore {
 }
 
 impl KafkaOffsetStore {
-    /// Opens the topic and reads it to its end.
-    pub async fn open(clients: &Clients, topic: &StorageTopic) -> Result<Self> {
+    /// Opens the topic and reads it to its end. A store that takes longer than `limit` (`offset.flush.timeout.ms`) has failed: a task that is to
+    /// stop must not wait for a broker that is away.
+    pub async fn open(clients: &Clients, topic: &StorageTopic, limit: Duration) -> Result<Self> {
         let offsets = Arc::new(Mutex::new(Offsets::new()));
         let reader = offsets.clone();
         let take = move |consumed: ConsumedRecord| {
@@ -35,7 +37,7 @@ impl KafkaOffsetStore {
                 None => offsets.remove(&key[..]),
             };
         };
-        Ok(Self { log: TopicLog::open(clients, topic, take).await?, offsets })
+        Ok(Self { log: TopicLog::open(clients, topic, limit, take).await?, offsets })
     }
 
     /// The key that the partition has in the topic, or a new one: a map may have been written in another order.

@@ -83,6 +83,14 @@ pub(super) async fn stopped(control: &mut watch::Receiver<Control>) {
     let _ = control.wait_for(|control| matches!(control, Control::Stop(_))).await;
 }
 
+/// One that is dropped half-way, because it did not stop in time, must not leave a producer behind that writes beside its
+/// successor's.
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.produce.abort();
+    }
+}
+
 impl<'a> Attempt<'a> {
     async fn start(setup: &'a TaskSetup) -> Result<Self> {
         let threads = setup.settings.encode_threads;

@@ -69,7 +69,7 @@ impl ConfigStore {
     pub async fn open(clients: &Clients, topic: &StorageTopic) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let reader = shared.clone();
-        let log = TopicLog::open(clients, topic, move |record| reader.take(record)).await?;
+        let log = TopicLog::open(clients, topic, LIMIT, move |record| reader.take(record)).await?;
         shared.lock().changes = Changes::default();
         Ok(Self { log, shared, turn: tokio::sync::Mutex::default() })
     }

@@ -21,8 +21,6 @@ const LEADERS: Duration = Duration::from_secs(60);
 const FETCH: Duration = Duration::from_millis(500);
 /// Pause after an error that another fetch may not meet.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A write that took this long has failed, and is not tried again later: by then another worker may have written.
-const DELIVERY: &str = "30000";
 /// Records that wait to be handed to the producer.
 const QUEUE: usize = 256;
 /// How long a close waits for what is under way.
@@ -59,10 +57,12 @@ impl Drop for TopicLog {
 }
 
 impl TopicLog {
-    /// Creates the topic if it is missing, reads it to its end and goes on following it.
+    /// Creates the topic if it is missing, reads it to its end and goes on following it. A write that took longer than `delivery` has failed, and
+    /// is not tried again later: by then another worker may have written.
     pub async fn open(
         clients: &Clients,
         topic: &StorageTopic,
+        delivery: Duration,
         mut on_record: impl FnMut(ConsumedRecord) + Send + 'static,
     ) -> Result<Self> {
         let (name, purpose) = (&topic.new.name, topic.storage.purpose());
@@ -74,7 +74,8 @@ impl TopicLog {
         ends.assign_topic(name, StartOffset::At(0), LEADERS).await.map_err(failed)?;
         consumer.read_to_end(&mut on_record).await.map_err(failed)?;
 
-        let producer = clients.config(purpose, &[("acks", "all"), ("delivery.timeout.ms", DELIVERY)])?;
+        let delivery = delivery.as_millis().to_string();
+        let producer = clients.config(purpose, &[("acks", "all"), ("delivery.timeout.ms", &delivery)])?;
         let (sent, deliveries) = mpsc::unbounded_channel();
         let producer = Producer::new(producer, sent).map_err(client_error)?;
         let (queue, queued) = mpsc::channel(QUEUE);

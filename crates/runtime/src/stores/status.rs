@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rowtide_api::Result;
 use rowtide_kafka::ConsumedRecord;
@@ -9,6 +10,9 @@ use rowtide_kafka::ConsumedRecord;
 use super::status_record::{ActiveTopic, Status, StatusRecord};
 use super::{Clients, StorageTopic, TopicLog};
 use crate::herder::TaskId;
+
+/// What could not be written for this long is no news any more.
+const DELIVERY: Duration = Duration::from_secs(30);
 
 /// What the topic holds.
 #[derive(Default)]
@@ -74,7 +78,7 @@ impl StatusStore {
                 Err(why) => tracing::debug!("the record at offset {} of the status topic has no effect: {why}", record.offset),
             }
         };
-        Ok(Self { log: TopicLog::open(clients, topic, take).await?, statuses })
+        Ok(Self { log: TopicLog::open(clients, topic, DELIVERY, take).await?, statuses })
     }
 
     /// Connectors that have a status, or tasks with one.

@@ -186,6 +186,8 @@ pub struct Membership {
     pub heartbeat_interval: Duration,
     /// `rebalance.timeout.ms`
     pub rebalance_timeout: Duration,
+    /// `offset.flush.timeout.ms`
+    pub flush_timeout: Duration,
     /// `scheduled.rebalance.max.delay.ms`
     pub scheduled_delay: Duration,
     /// `worker.sync.timeout.ms`
@@ -221,6 +223,7 @@ impl WorkerConfig {
             session_timeout: view.millis("session.timeout.ms")?,
             heartbeat_interval: view.millis("heartbeat.interval.ms")?,
             rebalance_timeout: view.millis("rebalance.timeout.ms")?,
+            flush_timeout: view.millis("offset.flush.timeout.ms")?,
             scheduled_delay: view.millis("scheduled.rebalance.max.delay.ms")?,
             sync_timeout: view.millis("worker.sync.timeout.ms")?,
             unsync_backoff: view.millis("worker.unsync.backoff.ms")?,

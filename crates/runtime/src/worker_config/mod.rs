@@ -74,7 +74,7 @@ const KEYS: &[ConfigKey] = &[
         "offset.flush.timeout.ms",
         ConfigType::Long,
         Some("5000"),
-        "Accepted; offsets of durable records are stored without waiting for the others.",
+        "How long storing offsets in the topic of a group may take before it has failed; it is tried again at the next interval. Offsets of durable records are stored without waiting for the others.",
     ),
     key(
         "offset.storage.file.filename",

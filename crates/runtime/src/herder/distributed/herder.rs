@@ -12,7 +12,8 @@ use super::driver::{self, Driver};
 use super::machine::{Done, Event, Machine, Request, Settings};
 use super::protocol::{PROTOCOL_TYPE, Protocol};
 use super::requests::Outcome;
-use super::{Shared, member, peer};
+use super::shared::{LogLevel, Shared};
+use super::{member, peer};
 use crate::herder::answers::{self, no_connector, not_found};
 use crate::herder::hop::{self, Onward};
 use crate::herder::{
@@ -43,6 +44,8 @@ pub struct Start {
     pub url: String,
     /// of the client that is the group's member
     pub client: ClientConfig,
+    /// sets the level of a logger of this process
+    pub log_level: LogLevel,
 }
 
 /// The herder; cheap to clone.
@@ -59,7 +62,7 @@ pub struct DistributedHerder {
 impl DistributedHerder {
     /// Joins the group.
     pub fn start(start: Start) -> ApiResult<Self> {
-        let Start { parts, configs, statuses, membership, url, client } = start;
+        let Start { parts, configs, statuses, membership, url, client, log_level } = start;
         let settings = settings(&membership, url);
         let group = GroupSettings {
             group: membership.group.clone(),
@@ -69,7 +72,7 @@ impl DistributedHerder {
             heartbeat_interval: membership.heartbeat_interval,
         };
         let group = Group::new(client, group).map_err(client_error)?;
-        let shared = Arc::new(Shared::new(parts, configs, statuses));
+        let shared = Arc::new(Shared::new(parts, configs, statuses, log_level));
         let (events, inbox) = mpsc::channel(INBOX);
         let (commands, commanded) = mpsc::unbounded_channel();
         let (writes, written) = mpsc::unbounded_channel();
@@ -277,6 +280,11 @@ impl Herder for DistributedHerder {
             self.elsewhere(name)?;
         }
         Ok(self.shared.tasks.snapshots(name, self.shared.configs.state().task_count(name)))
+    }
+
+    async fn set_cluster_log_level(&self, logger: &str, level: &str) -> Result<bool> {
+        self.shared.configs.put_log_level(logger, level).await.map_err(|error| answers::of_error(&error))?;
+        Ok(true)
     }
 
     async fn submit_tasks(&self, name: &str, tasks: Vec<Props>, call: SignedCall) -> Result<()> {

@@ -2,11 +2,17 @@
 //!
 //! What a generation means, and what to do about it, is the machine's.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use rowtide_kafka::{Group, KafkaError, Standing};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::machine::{Event, Joined};
+
+/// How long a worker that leaves waits until the coordinator knows.
+const LEAVE: Duration = Duration::from_secs(5);
 
 /// What the member is to do; it takes the place of what it was doing.
 #[derive(Debug)]
@@ -46,7 +52,8 @@ pub async fn run(
                     }
                     Some(Command::Sync(assignments)) => Doing::Sync(assignments.into_iter().map(bytes).collect()),
                     Some(Command::Leave) => {
-                        group.leave("the worker leaves the group").await;
+                        // a coordinator that is away finds out by itself
+                        let _ = timeout(LEAVE, group.leave("the worker leaves the group")).await;
                         Doing::Nothing
                     }
                 };

@@ -47,4 +47,5 @@ mod tasks;
 pub mod unknown;
 
 pub use herder::{DistributedHerder, Start};
+pub use shared::LogLevel;
 use shared::Shared;

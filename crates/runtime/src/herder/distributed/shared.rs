@@ -16,6 +16,9 @@ use crate::herder::Parts;
 use crate::stores::config_record::{SessionKey, properties};
 use crate::stores::{ConfigStore, StatusStore};
 
+/// Sets the level of a logger.
+pub type LogLevel = Box<dyn Fn(&str, &str) + Send + Sync>;
+
 /// A worker of a group without its machine.
 pub struct Shared {
     pub parts: Parts,
@@ -25,12 +28,13 @@ pub struct Shared {
     pub requests: Requests,
     /// requests between workers are signed
     pub sessioned: AtomicBool,
+    log_level: LogLevel,
     /// held while a view of the config topic is told: the machine gets views in the order in which they came to be
     telling: tokio::sync::Mutex<()>,
 }
 
 impl Shared {
-    pub fn new(parts: Parts, configs: ConfigStore, statuses: StatusStore) -> Self {
+    pub fn new(parts: Parts, configs: ConfigStore, statuses: StatusStore, log_level: LogLevel) -> Self {
         Self {
             parts,
             configs,
@@ -38,6 +42,7 @@ impl Shared {
             tasks: Tasks::default(),
             requests: Requests::default(),
             sessioned: AtomicBool::new(true),
+            log_level,
             telling: tokio::sync::Mutex::default(),
         }
     }
@@ -51,6 +56,9 @@ impl Shared {
     pub async fn feed(&self, events: &mpsc::Sender<Event>) -> MutexGuard<'_, ()> {
         let turn = self.telling.lock().await;
         let (state, changes) = self.configs.take();
+        for (logger, level) in &changes.log_levels {
+            (self.log_level)(logger, level);
+        }
         if !changes.is_empty() {
             // nobody listens any more when the worker has ended
             let _ = events.send(Event::Configs(state, changes)).await;
