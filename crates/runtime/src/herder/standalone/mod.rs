@@ -19,7 +19,7 @@ use super::{
     ConfigKeyInfo, ConnectorInfo, ConnectorStateInfo, Herder, HerderError, Parts, PluginEntry, Result, ServerInfo, TargetState,
     Validated,
 };
-use crate::offsets::{EmbeddedStore, OffsetEntry};
+use crate::offsets::{EmbeddedStore, OffsetEntry, OffsetStore};
 use connector::Connector;
 
 /// The herder; cheap to clone.
