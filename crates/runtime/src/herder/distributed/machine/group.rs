@@ -12,7 +12,7 @@ use crate::herder::distributed::protocol::{
 pub(super) const BACK_OFFS: i32 = 5;
 /// How long a member waits before it joins again because the leader lags.
 const LEADER_LAGS: i64 = 100;
-/// How long after a session key could not be written it is tried again.
+/// How long after a session key was written, or could not be, the next one is made at the earliest.
 const KEY_RETRY: i64 = 1000;
 
 impl Machine {
@@ -272,10 +272,9 @@ impl Machine {
         }
     }
 
-    pub(super) fn key_written(&mut self, written: bool) {
+    /// A key that is not what the settings ask for, although it was just made, is no reason to make one after the other.
+    pub(super) fn key_written(&mut self) {
         self.key_pending = false;
-        if !written {
-            self.key_retry_at = self.now + KEY_RETRY;
-        }
+        self.key_retry_at = self.now + KEY_RETRY;
     }
 }

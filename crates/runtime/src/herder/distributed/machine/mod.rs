@@ -436,7 +436,7 @@ impl Machine {
                 self.act(Action::Answer(id, answer));
             }
             Some(Purpose::Tasks(connector)) => self.published(&connector, result),
-            Some(Purpose::SessionKey) => self.key_written(result.is_ok()),
+            Some(Purpose::SessionKey) => self.key_written(),
             None => {}
         }
     }
