@@ -38,7 +38,10 @@ pub fn pages() -> Vec<Page> {
     let mut worker = heading(
         "The worker",
         "Lines of `worker.properties` for `rowtide standalone` and `rowtide distributed`; `-D name=value` for `rowtide run`. Besides these, Kafka's own \
-         client options are taken under `producer.` and `admin.`.",
+         client options are taken under `producer.` and `admin.`.\n\n\
+         A worker of a group (`rowtide distributed`) differs from Java's in this: it shows connectors, configurations and states also while the group \
+         forms anew, where Java answers 409; offsets that are not stored within `offset.flush.timeout.ms` are not written late, when another worker may \
+         have the task, but stored again at the next interval; a connector with an `offsets.storage.topic` of its own, and exactly once, are refused.",
     );
     grouped(&mut worker, worker_config::definition());
     pages.push(Page { name: "worker.md", text: worker });

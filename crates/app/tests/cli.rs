@@ -56,6 +56,16 @@ fn a_worker_file_that_cannot_be_used_is_named_with_what_is_wrong() {
     refused(&rowtide(&["standalone", &file(&dir, "escape.properties", "a=\\u12")]), &["escape.properties", "line 1"]);
     let empty = file(&dir, "empty.properties", "listeners=http://127.0.0.1:0");
     refused(&rowtide(&["standalone", &empty]), &["bootstrap.servers"]);
+    let json = "org.apache.kafka.connect.json.JsonConverter";
+    let base = format!("bootstrap.servers=b:1\nkey.converter={json}\nvalue.converter={json}\nlisteners=http://127.0.0.1:0\n");
+    let group = |more: &str| rowtide(&["distributed", &file(&dir, "group.properties", &format!("{base}{more}"))]);
+    refused(&group(""), &["group.properties", "group.id"]);
+    let topics = "group.id=g\nconfig.storage.topic=c\noffset.storage.topic=o\n";
+    refused(&group(topics), &["status.storage.topic"]);
+    let topics = format!("{topics}status.storage.topic=s\n");
+    refused(&group(&format!("{topics}exactly.once.source.support=enabled")), &["exactly.once.source.support", "Remedy:"]);
+    refused(&group(&format!("{topics}offset.storage.partitions=0")), &["offset.storage.partitions", "-1"]);
+    refused(&group(&format!("{topics}connect.protocol=slow")), &["connect.protocol"]);
 }
 
 #[test]

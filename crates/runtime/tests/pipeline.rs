@@ -48,6 +48,7 @@ impl Bench {
             dropped: BTreeSet::new(),
             total: log.total,
             stored: Default::default(),
+            stuck: Default::default(),
             changed: Default::default(),
         };
         let config = [
@@ -355,4 +356,25 @@ async fn a_bad_setting_is_an_error_that_names_it() {
         (error.kind(), error.message()),
         (ErrorKind::Configuration, "Invalid value many for configuration errors.max.retries: Not a number of type LONG")
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_does_not_stop_in_time_leaves_no_sink_behind() {
+    let bench = Bench::new(Log::of(100_000));
+    bench.store.stuck.store(true, std::sync::atomic::Ordering::Relaxed);
+    let task = bench.start();
+    until("the task waits for its store", &bench.store.changed, || !bench.store.stored.lock().unwrap().is_empty()).await;
+    // what the sink still has is never acknowledged: it would wait, and write what comes, for ever
+    *bench.written.withheld.lock().unwrap() = true;
+    let now = Instant::now();
+    task.ask_stop(now);
+    task.stopped(now).await;
+    // the bench has one, its store another; what was dropped lets go a moment later
+    let mut looks = tokio::time::interval(Duration::from_millis(5));
+    let gone = async {
+        while Arc::strong_count(&bench.written) > 2 {
+            looks.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.expect("the sink is dropped");
 }

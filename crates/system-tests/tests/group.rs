@@ -198,6 +198,11 @@ fn a_group_with_what_is_not_built_in_is_not_joined_unless_told_so() {
     rowtide.rest.ok("PUT", &format!("/connectors/{}/resume", scene.database.name), None);
     let trace = rowtide.rest.wait_failed(&scene.database.name);
     assert!(trace.contains("TimestampRouter"), "{trace}");
+    // likewise one whose offsets nobody here would find
+    let own = [("table.include.list", "public.orders"), ("offsets.storage.topic", "elsewhere")];
+    rowtide.rest.create("own-offsets", &scene.database.connector(&own), None);
+    let trace = rowtide.rest.wait_failed("own-offsets");
+    assert!(trace.contains("offsets.storage.topic=elsewhere"), "{trace}");
     rowtide.stop();
 }
 
@@ -297,7 +302,11 @@ fn a_java_worker_and_rowtide_are_workers_of_one_group() {
     let (small, _topics) = add_small("group_mixed", &rowtide.rest);
     let names = [name.as_str(), small.name.as_str()];
     wait_shared(&rowtide.rest, &names, 2);
-    assert_eq!(java.rest.ok("GET", "/connectors", None), rowtide.rest.ok("GET", "/connectors", None));
+    // in any order: Java's is that of a hash map
+    let listed = |rest: &Rest| -> BTreeSet<String> {
+        serde_json::from_value(rest.ok("GET", "/connectors", None)).expect("a list of names")
+    };
+    assert_eq!(listed(&java.rest), listed(&rowtide.rest));
     scene.records_come();
     for rest in [&rowtide.rest, &java.rest] {
         for name in names {
@@ -313,6 +322,14 @@ fn a_java_worker_and_rowtide_are_workers_of_one_group() {
     scene.records_come();
     let java = scene.group.java(AT_ONCE);
     wait_shared(&java.rest, &names, 2);
+    // of its connector the Java worker tells the leader, signed, what its tasks are
+    for name in names {
+        java.rest.ok("PATCH", &format!("/connectors/{name}/config"), Some(&json!({ "poll.interval.ms": "33" })));
+        wait_until("its task is configured anew", LONG, || {
+            (task_configs(&rowtide.rest, name)[0]["config"]["poll.interval.ms"] == "33").then_some(())
+        });
+        workers(&java.rest, &names);
+    }
     java.rest.ok("PUT", &format!("/connectors/{}/pause", small.name), None);
     wait_until("it is paused", LONG, || (rowtide.rest.state(&small.name).1 == "PAUSED").then_some(()));
     java.rest.resume(&small.name);
@@ -324,11 +341,17 @@ fn a_java_worker_and_rowtide_are_workers_of_one_group() {
     java.stop();
 }
 
+/// Starts a broker on a machine that has other work.
+fn start(broker: &mut Broker) {
+    broker.launch();
+    wait_until("the broker takes connections", LONG, || std::net::TcpStream::connect(broker.address()).ok());
+}
+
 #[test]
 fn a_worker_whose_broker_goes_away_stops_its_tasks_when_its_session_is_over_and_goes_on_with_them_afterwards() {
     let mut broker = Broker::new();
     broker.format(&Extras::default());
-    broker.start();
+    start(&mut broker);
     let scene = Scene::at("group_broker", &broker.address());
     let home = Home::default();
     let rowtide = home.distributed(&scene.group, AT_ONCE);
@@ -337,11 +360,11 @@ fn a_worker_whose_broker_goes_away_stops_its_tasks_when_its_session_is_over_and_
     scene.goes_on(&rowtide.rest);
     // shorter than its session: nothing stops
     broker.stop(false);
-    broker.start();
+    start(&mut broker);
     scene.goes_on(&rowtide.rest);
     broker.stop(true);
     wait_until("nobody streams from the slot any more", LONG, || (scene.database.slot("active") == "f").then_some(()));
-    broker.start();
+    start(&mut broker);
     scene.goes_on(&rowtide.rest);
     scene.verdict(load);
     rowtide.stop();

@@ -212,4 +212,19 @@ mod tests {
             assert!(!why.contains("s3cret"), "{why}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused_and_what_is_read_survives_being_written(
+            key in "(connector|task|commit|target-state|tasks-fencing|restart-connector|logger-cluster|session)-.{0,9}(-[0-9]{1,3})?",
+            value in "\\{\"(properties|tasks|state|state.v2|task-count|level)\":(\\{\"a\":(\"b\"|null|1)\\}|-?[0-9]{1,3}|\"(STARTED|STOPPED|x)\"|true)\\}|.{0,9}",
+        ) {
+            for value in [Some(value.as_bytes()), None] {
+                if let Ok(record) = ConfigRecord::read(key.as_bytes(), value) {
+                    let again = ConfigRecord::read(record.key().as_bytes(), record.value().as_deref());
+                    proptest::prop_assert_eq!(again, Ok(record));
+                }
+            }
+        }
+    }
 }

@@ -154,4 +154,23 @@ mod tests {
             assert!(StatusRecord::read(key.as_bytes(), value.map(str::as_bytes)).is_err(), "{key}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused_and_what_is_read_survives_being_written(
+            key in "status-(connector|task|topic)-.{0,9}(:connector-.{0,5})?(-[0-9]{1,3})?",
+            state in "RUNNING|FAILED|x",
+            generation in proptest::prelude::any::<i64>(),
+            name in ".{0,5}",
+        ) {
+            let status = json!({ "state": state, "trace": name, "worker_id": name, "generation": generation });
+            let topic = json!({ "topic": { "name": name, "connector": name, "task": generation, "discoverTimestamp": generation } });
+            for value in [Some(status.to_string()), Some(topic.to_string()), Some(name.clone()), None] {
+                if let Ok(record) = StatusRecord::read(key.as_bytes(), value.as_deref().map(str::as_bytes)) {
+                    let again = StatusRecord::read(record.key().as_bytes(), record.value().as_deref());
+                    proptest::prop_assert_eq!(again, Ok(record));
+                }
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code)] // each test binary uses its part
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
@@ -308,6 +309,8 @@ pub struct WatchedStore {
     pub dropped: BTreeSet<i64>,
     pub total: i64,
     pub stored: Mutex<Vec<i64>>,
+    /// while true a store does not end
+    pub stuck: AtomicBool,
     pub changed: Notify,
 }
 
@@ -329,6 +332,10 @@ impl OffsetStore for WatchedStore {
                 (0..=n.min(self.total - 1)).filter(|n| !durable.contains(n) && !self.dropped.contains(n)).collect();
             assert!(missing.is_empty(), "offset {n} is stored, but not durable are {missing:?}");
             self.stored.lock().unwrap().push(n);
+        }
+        if self.stuck.load(Ordering::Relaxed) {
+            self.changed.notify_waiters();
+            std::future::pending::<()>().await;
         }
         self.file.store(connector, entries).await?;
         self.changed.notify_waiters();

@@ -123,6 +123,15 @@ impl DistributedHerder {
         }
     }
 
+    /// Stores, removes (none) or, without a list, resets offsets; to the end, also when who asked has gone.
+    async fn change_offsets(&self, name: &str, offsets: Option<Vec<OffsetEntry>>) -> Result<String> {
+        self.ask(Request::Offsets(name.to_owned())).await?;
+        let (shared, name, config) = (self.shared.clone(), name.to_owned(), self.config(name)?);
+        let changed = tokio::spawn(async move { shared.parts.alter_offsets(&name, &config, offsets).await }).await;
+        changed
+            .unwrap_or_else(|panic| Err(HerderError { status: 500, message: format!("the request ended abnormally: {panic}") }))
+    }
+
     /// Whether a request for the tasks of a connector has to go on, to the worker that says that it has them.
     fn elsewhere(&self, name: &str) -> Result<()> {
         let own = &self.shared.parts.worker_id;
@@ -256,13 +265,11 @@ impl Herder for DistributedHerder {
     }
 
     async fn alter_offsets(&self, name: &str, offsets: Vec<OffsetEntry>) -> Result<String> {
-        self.ask(Request::Offsets(name.to_owned())).await?;
-        self.shared.parts.alter_offsets(name, &self.config(name)?, Some(offsets)).await
+        self.change_offsets(name, Some(offsets)).await
     }
 
     async fn reset_offsets(&self, name: &str) -> Result<String> {
-        self.ask(Request::Offsets(name.to_owned())).await?;
-        self.shared.parts.alter_offsets(name, &self.config(name)?, None).await
+        self.change_offsets(name, None).await
     }
 
     async fn signal(&self, name: &str, signal: Signal) -> Result<()> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rowtide_api::{Props, Result, SnapshotProgress};
+use rowtide_api::{Error, Props, Result, SnapshotProgress};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -16,6 +16,9 @@ use crate::stores::status_record::{ActiveTopic, StatusRecord};
 
 /// How often it is looked which topics a task has written to.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// A connector's property.
+const OWN_TOPIC: &str = "offsets.storage.topic";
 
 /// The tasks of this worker.
 #[derive(Default)]
@@ -45,6 +48,7 @@ impl Tasks {
         paused: bool,
         events: &mpsc::Sender<Event>,
     ) -> Result<()> {
+        own_offsets(parts, config)?;
         let metrics = locked(&self.metrics).entry(id.clone()).or_default().clone();
         let handle = parts.start_task(&id.connector, id.task, config, metrics.clone(), paused)?;
         let tracked = parts.worker.topic_tracking.then(|| statuses.clone());
@@ -92,6 +96,18 @@ impl Tasks {
         let metrics = locked(&self.metrics);
         let id = |task| TaskId { connector: connector.to_owned(), task };
         (0..tasks).filter_map(|task| Some(metrics.get(&id(task))?.snapshot.get())).collect()
+    }
+}
+
+/// A connector whose offsets are in a topic of its own would begin anew here, with a second snapshot.
+fn own_offsets(parts: &Parts, config: &Props) -> Result<()> {
+    let own = config.get(OWN_TOPIC).map(str::trim).filter(|topic| !topic.is_empty());
+    match own {
+        Some(topic) if parts.worker.get("offset.storage.topic").map(str::trim) != Some(topic) => {
+            Err(Error::configuration(format!("{OWN_TOPIC}={topic} is not there yet: offsets are kept in the worker's offset.storage.topic"))
+                .remedy(format!("remove '{OWN_TOPIC}' and set the connector's offsets by PATCH /connectors/<name>/offsets, or leave it to a Java worker")))
+        }
+        _ => Ok(()),
     }
 }
 
