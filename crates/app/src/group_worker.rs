@@ -13,7 +13,7 @@ use rowtide_runtime::stores::{Clients, ConfigStore, StatusStore, Storage, Storag
 use rowtide_runtime::worker_config::{Membership, WorkerConfig};
 
 use crate::logging::Log;
-use crate::worker::{self, serve};
+use crate::worker::{self, back_up, serve};
 use crate::{plugins, signals, terminal};
 
 /// Runs the worker of these properties until it is asked to stop.
@@ -33,6 +33,8 @@ pub async fn run(props: &Props, log: Log) -> Result<()> {
         error = herder.failed() => Some(error),
         // never ends
         () = terminal::show(herder.clone(), status.clone()), if std::io::stderr().is_terminal() => None,
+        // likewise
+        () = back_up(worker.backups.as_ref(), Arc::new(herder.clone()), herder.offset_store()) => None,
         () = stop.asked() => None,
     };
     status.set(String::new());

@@ -13,7 +13,7 @@ use rowtide_runtime::backup;
 use rowtide_runtime::herder::standalone::StandaloneHerder;
 use rowtide_runtime::herder::{Herder, Parts, ServerInfo, State};
 use rowtide_runtime::kafka_sink;
-use rowtide_runtime::offsets::{EmbeddedStore, FileOffsetStore};
+use rowtide_runtime::offsets::{EmbeddedStore, FileOffsetStore, OffsetStore};
 use rowtide_runtime::pipeline::SinkFactory;
 use rowtide_runtime::worker_config::WorkerConfig;
 use tokio::task::JoinHandle;
@@ -81,7 +81,7 @@ pub async fn run(start: Start, log: Log) -> Result<()> {
         // never ends
         () = terminal::show(herder.clone(), status.clone()), if shows => None,
         // likewise
-        () = back_up(&worker, &herder) => None,
+        () = back_up(worker.backups.as_ref(), Arc::new(herder.clone()), herder.offset_store()) => None,
         () = stop.asked() => None,
     };
     status.set(String::new());
@@ -101,10 +101,10 @@ pub async fn run(start: Start, log: Log) -> Result<()> {
     failed.map_or(Ok(()), Err)
 }
 
-/// Takes backups at their interval, if any are wanted.
-async fn back_up(worker: &WorkerConfig, herder: &StandaloneHerder) {
-    match worker.backups.clone() {
-        Some(settings) => backup::run(settings, Arc::new(herder.clone()), herder.offset_store()).await,
+/// Takes backups at their interval, if any are wanted; never ends.
+pub async fn back_up(settings: Option<&backup::Settings>, herder: Arc<dyn Herder>, offsets: Arc<dyn OffsetStore>) {
+    match settings {
+        Some(settings) => backup::run(settings.clone(), herder, offsets).await,
         None => std::future::pending().await,
     }
 }

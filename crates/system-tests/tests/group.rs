@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rowtide_runtime::backup::Directory;
 use rowtide_system_tests::audit::{self, Load, Mix};
 use rowtide_system_tests::topics::{Cleanup, Reader, Record};
 use rowtide_testkit::group::Group;
@@ -146,11 +147,17 @@ fn a_worker_that_was_killed_is_followed_by_the_other_kind() {
 fn a_connector_is_managed_as_on_a_java_worker() {
     let scene = Scene::new("group_rest");
     let (home, name) = (Home::default(), scene.database.name.clone());
-    let rowtide = home.distributed(&scene.group, "");
+    let rowtide = home.distributed(&scene.group, "rowtide.backup.directory=backups\nrowtide.backup.interval.ms=200\n");
     let rest = &rowtide.rest;
     scene.create(rest);
     let load = Load::start(&scene.database, Mix::NoDeletes);
     scene.goes_on(rest);
+    let backups = Directory::new(home.path().join("backups").to_str().expect("a path")).expect("a directory");
+    wait_until("configuration and offset are backed up", LONG, || {
+        let names = backups.list().expect("a directory");
+        let backup = backups.read(names.last()?).expect("a whole one");
+        backup.connector(&name).filter(|kept| kept.config.is_some() && !kept.offsets.is_empty()).map(|_| ())
+    });
     let path = |rest: &str| format!("/connectors/{name}{rest}");
     assert_eq!(rest.send("POST", "/connectors", Some(&json!({ "name": name, "config": {} }))).status, 400);
     let plan = rest.send("POST", &path("/restart?includeTasks=true"), None);

@@ -149,7 +149,7 @@ const BACKUPS: &[ConfigKey] = &[
         ConfigType::String,
         None,
         "Where backups of configurations and offsets are written: a local directory. `rowtide run`: `backups` in its data directory, \
-         unless it is set, or set to nothing. `rowtide standalone`: none unless it is set. See [offsets.md](offsets.md).",
+         unless it is set, or set to nothing. `rowtide standalone`, `rowtide distributed`: none unless it is set. See [offsets.md](offsets.md).",
     ),
     at_least(key("rowtide.backup.interval.ms", ConfigType::Long, Some("3600000"), "How often a backup is taken."), 1),
     at_least(key("rowtide.backup.keep", ConfigType::Int, Some("72"), "How many backups are kept; older ones are removed."), 1),

@@ -21,7 +21,7 @@ use crate::herder::{
     ServerInfo, SignedCall, TargetState, TaskId, TaskStatus, Validated,
 };
 use crate::kafka_sink::client_error;
-use crate::offsets::OffsetEntry;
+use crate::offsets::{OffsetEntry, OffsetStore};
 use crate::stores::config_record::SessionKey;
 use crate::stores::status_record::Status;
 use crate::stores::{ConfigStore, StatusStore};
@@ -93,6 +93,11 @@ impl DistributedHerder {
             end.send_replace(true);
         });
         Ok(Self { shared, events, ended, failed })
+    }
+
+    /// Where the group's offsets are kept.
+    pub fn offset_store(&self) -> Arc<dyn OffsetStore> {
+        self.shared.parts.offsets.clone()
     }
 
     /// Stops all tasks, leaves the group, and returns when what they said is written.
