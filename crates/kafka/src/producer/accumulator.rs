@@ -329,7 +329,7 @@ impl Accumulator {
         }
         let partition = &mut self.partitions[at];
         let mut batch = partition.queue.pop_front()?;
-        partition.in_flight += 1;
+        partition.in_flight.push(batch.id);
         partition.in_flight_node = node;
         batch.attempts += 1;
         if batch.state.is_none() {

@@ -86,14 +86,15 @@ pub(super) struct Partition {
     pub queue: VecDeque<Batch>,
     /// Whether its leader's list of partitions with work has it.
     pub listed: bool,
-    pub in_flight: usize,
+    /// Ids of the batches under way, in no order.
+    pub in_flight: Vec<u64>,
     pub in_flight_node: i32,
     /// Producer id and epoch that `next_sequence` counts under.
     pub producer: Option<(i64, i16)>,
     pub next_sequence: i32,
     /// Whether the leader has stored a batch under `producer`. Until then it knows no sequence number to expect and takes any
     /// (`ProducerAppendInfo.checkSequence`): a second batch in flight could overtake a first one that is refused, as on a
-    /// topic whose leader is not ready yet.
+    /// topic whose leader is not ready yet, or that is deleted and made anew.
     pub established: bool,
     /// A sequence number was lost for good: continue under a new epoch once nothing is in flight.
     pub bump: bool,
@@ -109,7 +110,7 @@ impl Partition {
             leader: -1,
             queue: VecDeque::new(),
             listed: false,
-            in_flight: 0,
+            in_flight: Vec::new(),
             in_flight_node: -1,
             producer: None,
             next_sequence: 0,
@@ -124,7 +125,7 @@ impl Partition {
         let Some(head) = self.queue.front() else { return Readiness::Blocked };
         // A retried batch goes alone, so that order holds whatever becomes of those sent after it; so does the first one.
         let alone = head.attempts > 0 || !self.established || self.bump || self.in_flight_node != node;
-        if self.leader != node || (self.in_flight > 0 && alone) {
+        if self.leader != node || (alone && !self.in_flight.is_empty()) {
             return Readiness::Blocked;
         }
         if let Some(at) = head.retry_at.filter(|at| *at > now) {
@@ -142,6 +143,11 @@ impl Partition {
             Some(_) => Readiness::Ready,
             None => Readiness::Blocked,
         }
+    }
+
+    /// Whether a batch before this one is under way or waits to be sent again.
+    pub(super) fn is_outstanding_before(&self, id: u64) -> bool {
+        self.in_flight.iter().any(|sent| *sent < id) || self.queue.front().is_some_and(|head| head.attempts > 0 && head.id < id)
     }
 
     /// Puts a batch back at its place in the order.
@@ -202,7 +208,7 @@ mod tests {
         partition.leader = 1;
         partition.queue.push_back(batch(1));
         assert_eq!(partition.readiness(1, now, &urgency), Readiness::Ready);
-        (partition.in_flight, partition.in_flight_node) = (1, 1);
+        (partition.in_flight, partition.in_flight_node) = (vec![1], 1);
         assert_eq!(partition.readiness(1, now, &urgency), Readiness::Blocked, "the leader would take it as the first one");
         partition.established = true;
         assert_eq!(partition.readiness(1, now, &urgency), Readiness::Ready);

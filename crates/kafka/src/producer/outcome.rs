@@ -39,7 +39,7 @@ impl Accumulator {
     /// Books the answer for one batch; gives what to tell the caller, if it is settled.
     pub(super) fn settle(&mut self, sent: Outgoing, answer: Answer, pace: RetryPace, now: Instant) -> Option<Delivery> {
         let Outgoing { partition, mut batch } = sent;
-        self.partitions[partition].in_flight -= 1;
+        self.partitions[partition].in_flight.retain(|id| *id != batch.id);
         let (code, detail, lost) = match answer {
             Answer::Stored(offset) => {
                 self.partitions[partition].established = true;
@@ -87,10 +87,15 @@ impl Accumulator {
         let idempotent = self.settings.idempotence;
         let partition = &mut self.partitions[at];
         match code {
-            // While batches before it are outstanding it only came too early.
+            // While batches before it are outstanding it only came too early. Those after it do not count: as long as there is
+            // more to send some are always under way, and it would be sent again until there is not.
             codes::OUT_OF_ORDER_SEQUENCE_NUMBER if idempotent => {
-                let early = partition.in_flight > 0 || partition.queue.front().is_some_and(|b| b.attempts > 0 && b.id < id);
-                partition.bump |= !early;
+                partition.bump |= !partition.is_outstanding_before(id);
+                true
+            }
+            // Deleted, and perhaps made anew: its next leader expects no sequence number.
+            codes::UNKNOWN_TOPIC_OR_PARTITION if idempotent => {
+                partition.established = false;
                 true
             }
             codes::UNKNOWN_PRODUCER_ID | codes::INVALID_PRODUCER_EPOCH if idempotent => {
@@ -222,4 +227,85 @@ fn with_parts<T>(record: &DecodedRecord, then: impl FnOnce(RecordParts<'_>) -> T
         headers: &encode_headers(&headers),
         timestamp: record.timestamp,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ProducerRecord;
+    use super::*;
+    use crate::client::{ClusterMetadata, TopicMetadata};
+    use crate::config::ClientConfig;
+
+    const PACE: RetryPace = RetryPace { base: Duration::ZERO, most: Duration::ZERO };
+
+    /// The producer of a topic with one partition that broker 1 leads.
+    fn producer() -> Accumulator {
+        let config = ClientConfig::from_properties(&[("bootstrap.servers".into(), "127.0.0.1:9092".into())].into()).unwrap();
+        let mut producer = Accumulator::new(config.producer);
+        producer.producer = Some((7, 0));
+        let topic = TopicMetadata { name: "changes".into(), leaders: vec![1], ..TopicMetadata::default() };
+        producer.apply(&ClusterMetadata { topics: vec![topic], ..ClusterMetadata::default() });
+        producer
+    }
+
+    /// Sends the records that wait, as one batch, with one more if it has a token.
+    fn send(producer: &mut Accumulator, token: Option<u64>) -> Option<Outgoing> {
+        let (topic, now) = (Arc::from("changes"), Instant::now());
+        let record =
+            |token| ProducerRecord { topic, partition: None, key: None, value: None, headers: Arc::default(), timestamp: None, token };
+        token.map(|token| producer.append(&record(token), now, 0));
+        // as for its bytes, which are not looked at here
+        producer.drain(1, now).pop().map(|mut sent| {
+            sent.batch.body = Body::Sealed(Bytes::new());
+            sent
+        })
+    }
+
+    fn settle(producer: &mut Accumulator, sent: Outgoing, code: i16) {
+        let answer = if code == 0 { Answer::Stored(0) } else { Answer::Refused { code, detail: None } };
+        let settled = producer.settle(sent, answer, PACE, Instant::now());
+        assert_eq!(settled.is_some(), code == 0, "it is sent again");
+    }
+
+    fn state(sent: &Outgoing) -> (i16, i32) {
+        sent.batch.state.map(|state| (state.epoch, state.base_sequence)).expect("an idempotent producer's")
+    }
+
+    #[test]
+    fn a_batch_whose_number_was_passed_goes_under_a_new_epoch_before_all_others() {
+        let mut producer = producer();
+        let first = send(&mut producer, Some(0)).unwrap();
+        settle(&mut producer, first, 0);
+        // the topic is deleted before the one and made anew before the other, whose number the new leader takes
+        let (refused, taken) = (send(&mut producer, Some(1)).unwrap(), send(&mut producer, Some(2)).unwrap());
+        settle(&mut producer, refused, codes::UNKNOWN_TOPIC_OR_PARTITION);
+        settle(&mut producer, taken, 0);
+        let again = send(&mut producer, None).unwrap();
+        assert_eq!((state(&again), &again.batch.tokens), ((0, 1), &vec![1]));
+        let beside = send(&mut producer, Some(3)).unwrap();
+        settle(&mut producer, again, codes::OUT_OF_ORDER_SEQUENCE_NUMBER);
+        assert!(send(&mut producer, Some(4)).is_none(), "the new epoch begins when nothing is under way");
+        settle(&mut producer, beside, 0);
+        let again = send(&mut producer, None).unwrap();
+        assert_eq!((state(&again), &again.batch.tokens), ((1, 0), &vec![1]));
+        assert!(send(&mut producer, None).is_none(), "nothing overtakes it");
+        settle(&mut producer, again, 0);
+        let next = send(&mut producer, None).unwrap();
+        assert_eq!((state(&next), &next.batch.tokens), ((1, 1), &vec![4]));
+    }
+
+    #[test]
+    fn nothing_overtakes_the_first_batch_of_a_topic_that_may_be_made_anew() {
+        let mut producer = producer();
+        let first = send(&mut producer, Some(0)).unwrap();
+        settle(&mut producer, first, 0);
+        let (one, two) = (send(&mut producer, Some(1)).unwrap(), send(&mut producer, Some(2)).unwrap());
+        settle(&mut producer, one, codes::UNKNOWN_TOPIC_OR_PARTITION);
+        settle(&mut producer, two, codes::UNKNOWN_TOPIC_OR_PARTITION);
+        let one = send(&mut producer, Some(3)).unwrap();
+        assert_eq!((state(&one), &one.batch.tokens), ((0, 1), &vec![1]));
+        assert!(send(&mut producer, None).is_none(), "the new topic's leader would take any number");
+        settle(&mut producer, one, 0);
+        assert_eq!(send(&mut producer, None).unwrap().batch.tokens, [2]);
+    }
 }
