@@ -7,6 +7,7 @@ use rowtide_api::{OffsetMap, Props, Result};
 use rowtide_kafka::{Admin, ClientConfig, NewTopic};
 use rowtide_runtime::herder::{State, TargetState, TaskId};
 use rowtide_runtime::offsets::{KafkaOffsetStore, OffsetStore};
+use rowtide_runtime::stores::config_state::ConfigState;
 use rowtide_runtime::stores::status_record::{ActiveTopic, Status, StatusRecord};
 use rowtide_runtime::stores::{Clients, ConfigStore, StatusStore, Storage, StorageTopic};
 use rowtide_runtime::worker_config::WorkerConfig;
@@ -162,8 +163,7 @@ async fn states_are_shared_and_a_stale_worker_writes_over_none() {
     two.put(StatusRecord::Task(id.clone(), Some(status("two:1", State::Running, 2)))).await;
     eventually("the first worker sees that its task has gone", || one.tasks("c")[&0].worker_id == "two:1").await;
     one.put_safe(StatusRecord::Task(id, Some(status("one:1", State::Unassigned, 1)))).await;
-    one.remove("c").await;
-    one.forget_topics("c").await;
+    one.clean(&ConfigState::default()).await;
     eventually("all of it is gone", || two.connector("c").is_none() && two.tasks("c").is_empty() && two.topics("c").is_empty())
         .await;
     one.close().await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rowtide_api::Result;
 use rowtide_kafka::ConsumedRecord;
 
+use super::config_state::ConfigState;
 use super::status_record::{ActiveTopic, Status, StatusRecord};
 use super::{Clients, StorageTopic, TopicLog};
 use crate::herder::TaskId;
@@ -81,8 +82,13 @@ impl StatusStore {
         Ok(Self { log: TopicLog::open(clients, topic, DELIVERY, take).await?, statuses })
     }
 
+    /// Returns once everything is read that the topic holds now.
+    pub async fn refresh(&self) -> Result<()> {
+        self.log.read_to_end().await
+    }
+
     /// Connectors that have a status, or tasks with one.
-    pub fn connectors(&self) -> Vec<String> {
+    fn connectors(&self) -> Vec<String> {
         let statuses = locked(&self.statuses);
         let names: BTreeSet<&String> = statuses.connectors.keys().chain(statuses.tasks.keys()).collect();
         names.into_iter().cloned().collect()
@@ -123,17 +129,18 @@ impl StatusStore {
         }
     }
 
-    /// Forgets a connector and its tasks, for all workers.
-    pub async fn remove(&self, name: &str) {
-        for task in self.tasks(name).into_keys() {
-            self.remove_task(name, task).await;
+    /// Forgets what no configuration knows, for all workers.
+    pub async fn clean(&self, configs: &ConfigState) {
+        for name in self.connectors() {
+            let count = configs.task_count(&name);
+            for task in self.tasks(&name).into_keys().filter(|task| *task >= count) {
+                self.put(StatusRecord::Task(TaskId { connector: name.clone(), task }, None)).await;
+            }
+            if configs.config(&name).is_none() {
+                self.forget_topics(&name).await;
+                self.put(StatusRecord::Connector(name, None)).await;
+            }
         }
-        self.put(StatusRecord::Connector(name.to_owned(), None)).await;
-    }
-
-    /// Forgets a task, for all workers.
-    pub async fn remove_task(&self, connector: &str, task: usize) {
-        self.put(StatusRecord::Task(TaskId { connector: connector.to_owned(), task }, None)).await;
     }
 
     /// Forgets the topics that a connector wrote to, for all workers.

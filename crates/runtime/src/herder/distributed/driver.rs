@@ -55,7 +55,12 @@ impl Driver {
                 Some(event) => event,
                 None => self.next(&mut inbox).await,
             };
+            note(&event);
+            let generation = self.machine.generation();
             let actions = self.machine.handle(now(), event);
+            if self.machine.generation() != generation {
+                self.note_generation();
+            }
             self.shared.sessioned.store(self.machine.sessioned(), Ordering::Relaxed);
             for action in actions {
                 if action == Action::Ended {
@@ -64,6 +69,14 @@ impl Driver {
                 own.extend(self.begin(action).await);
             }
         }
+    }
+
+    fn note_generation(&self) {
+        let Some(assignment) = self.machine.assignment() else { return };
+        let (generation, leader) = (self.machine.generation(), &assignment.leader_url);
+        let (connectors, tasks) = (assignment.assigned.connectors.len(), assignment.assigned.tasks.len());
+        let leads = self.machine.leads();
+        tracing::info!(generation, leads, leader, connectors, tasks, "a generation of the group '{}' has begun", self.membership.group);
     }
 
     async fn next(&self, inbox: &mut mpsc::Receiver<Event>) -> Event {
@@ -90,7 +103,7 @@ impl Driver {
             // it lives as long as this
             Action::Write(number, changes) => drop(self.writes.send((number, changes))),
             Action::Status(status) => self.status(status).await,
-            Action::CleanStatuses => self.clean_statuses().await,
+            Action::CleanStatuses => self.clean_statuses(),
             Action::Plan(number, name) => self.plan(number, name),
             Action::Start(id) => {
                 let configs = self.machine.configs();
@@ -143,11 +156,15 @@ impl Driver {
             Unit::Connector(_) => state != State::Restarting,
             Unit::Task(_) => !matches!(state, State::Unassigned | State::Restarting),
         };
-        // of one that was deleted, the version that it had
-        let known = || self.shared.statuses.connector(connector).and_then(|status| status.version);
-        let version = at_work.then(|| config.map_or_else(known, |config| self.shared.parts.version(config))).flatten();
+        let version = config.filter(|_| at_work).and_then(|config| self.shared.parts.version(config));
         let worker_id = self.shared.parts.worker_id.clone();
-        let status = Some(status_record::Status { state, trace, worker_id, generation, version });
+        let status = status_record::Status { state, trace, worker_id, generation, version };
+        let configured = match &unit {
+            Unit::Connector(_) => config.is_some(),
+            Unit::Task(id) => id.task < self.machine.configs().task_count(&id.connector),
+        };
+        // What has stopped for good is forgotten: the leader may have done so before it had.
+        let status = (configured || status.state != State::Unassigned).then_some(status);
         let record = match unit {
             Unit::Connector(name) => StatusRecord::Connector(name, status),
             Unit::Task(id) => StatusRecord::Task(id, status),
@@ -159,20 +176,16 @@ impl Driver {
         }
     }
 
-    /// As the leader does after a rebalance (`updateDeletedConnectorStatus`, `updateDeletedTaskStatus`).
-    async fn clean_statuses(&self) {
-        let (statuses, configs) = (&self.shared.statuses, self.machine.configs());
-        for name in statuses.connectors() {
-            if configs.config(&name).is_none() {
-                statuses.remove(&name).await;
-                statuses.forget_topics(&name).await;
-                continue;
+    /// As the leader does after a rebalance (`updateDeletedConnectorStatus`, `updateDeletedTaskStatus`), once all is read that
+    /// the workers said before it.
+    fn clean_statuses(&self) {
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            if let Err(error) = shared.statuses.refresh().await {
+                tracing::warn!("statuses of what is deleted may stay: {error}");
             }
-            let count = configs.task_count(&name);
-            for task in statuses.tasks(&name).into_keys().filter(|task| *task >= count) {
-                statuses.remove_task(&name, task).await;
-            }
-        }
+            shared.statuses.clean(&shared.configs.state()).await;
+        });
     }
 
     fn plan(&self, number: u64, name: String) {
@@ -202,6 +215,19 @@ impl Driver {
             });
             let _ = events.send(Event::TasksForwarded(name, sent)).await;
         });
+    }
+}
+
+/// What a user has to know of the group to understand why tasks stop.
+fn note(event: &Event) {
+    match event {
+        Event::Fenced(silent) => tracing::warn!(
+            "the group's coordinator has put this worker out, which it last answered {silent} ms ago; it joins again"
+        ),
+        Event::CoordinatorLost => tracing::warn!(
+            "the group's coordinator has not answered for as long as a session lasts: nothing runs here until it does; check the brokers"
+        ),
+        _ => {}
     }
 }
 

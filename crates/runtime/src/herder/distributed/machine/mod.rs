@@ -377,6 +377,11 @@ impl Machine {
         self.completed.unwrap_or(-1)
     }
 
+    /// What it has, and who leads; none while it has nothing.
+    pub fn assignment(&self) -> Option<&Assignment> {
+        self.assignment.as_ref()
+    }
+
     /// Whether requests between workers are signed.
     pub fn sessioned(&self) -> bool {
         self.protocol == Protocol::Sessioned

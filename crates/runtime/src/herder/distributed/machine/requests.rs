@@ -9,8 +9,9 @@ use crate::herder::distributed::protocol::fits;
 use crate::herder::{HerderError, TargetState, TaskId};
 use crate::stores::config_state::ConfigState;
 
-/// How long a request waits (`RestServer.DEFAULT_REST_REQUEST_TIMEOUT_MS`).
-const TIMEOUT: i64 = 90_000;
+/// How long a request waits: a second less than REST waits for its answer (`RestServer.DEFAULT_REST_REQUEST_TIMEOUT_MS`), so that
+/// whoever asked learns what was in its way.
+const TIMEOUT: i64 = 89_000;
 
 /// A request that came while the group formed anew.
 pub(super) struct Waiting {
@@ -45,10 +46,24 @@ impl Machine {
             if self.at_rest() {
                 self.take(waiting.asked);
             } else if self.now >= waiting.until {
-                self.answer(waiting.asked.id, Err(error(500, "Request timed out")));
+                let message = format!("Request timed out. The worker is currently {}", self.stage());
+                self.answer(waiting.asked.id, Err(error(500, message)));
             } else {
                 self.waiting.push(waiting);
             }
+        }
+    }
+
+    /// What keeps this worker from being at rest, in Java's words where it has some (`DistributedHerder.tick`).
+    fn stage(&self) -> &'static str {
+        if self.behind() {
+            "reading to the end of the config topic"
+        } else if self.something_given_up_runs() {
+            "stopping tasks that it no longer has"
+        } else if !self.writes.is_empty() {
+            "writing to the config topic"
+        } else {
+            "ensuring membership in the cluster"
         }
     }
 

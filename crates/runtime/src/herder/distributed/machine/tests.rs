@@ -294,12 +294,13 @@ fn requests_wait_while_the_group_forms_anew() {
     let mut bench = leader(0);
     assert!(matches!(bench.event(Event::Rebalancing)[..], [Action::Join(_)]));
     assert_eq!(bench.ask(Request::Read, None), []);
-    assert_eq!(bench.machine.next(), Some(91_000));
+    assert_eq!(bench.machine.next(), Some(90_000));
     assert_eq!(answers(&bench.lead(2, &[])), [Ok(Done::Proceed)]);
     bench.event(Event::Rebalancing);
     bench.ask(Request::Read, None);
-    bench.now += 90_000;
-    assert_eq!(answers(&bench.event(Event::Tick)), [Err((500, "Request timed out".to_owned()))]);
+    bench.now += 89_000;
+    let message = "Request timed out. The worker is currently ensuring membership in the cluster";
+    assert_eq!(answers(&bench.event(Event::Tick)), [Err((500, message.to_owned()))]);
 }
 
 /// The eager protocol stops everything before it joins; a request in between would be answered from an old view.
