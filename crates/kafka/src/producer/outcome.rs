@@ -251,8 +251,15 @@ mod tests {
     /// Sends the records that wait, as one batch, with one more if it has a token.
     fn send(producer: &mut Accumulator, token: Option<u64>) -> Option<Outgoing> {
         let (topic, now) = (Arc::from("changes"), Instant::now());
-        let record =
-            |token| ProducerRecord { topic, partition: None, key: None, value: None, headers: Arc::default(), timestamp: None, token };
+        let record = |token| ProducerRecord {
+            topic,
+            partition: None,
+            key: None,
+            value: None,
+            headers: Arc::default(),
+            timestamp: None,
+            token,
+        };
         token.map(|token| producer.append(&record(token), now, 0));
         // as for its bytes, which are not looked at here
         producer.drain(1, now).pop().map(|mut sent| {

@@ -76,7 +76,15 @@ impl Driver {
         let (generation, leader) = (self.machine.generation(), &assignment.leader_url);
         let (connectors, tasks) = (assignment.assigned.connectors.len(), assignment.assigned.tasks.len());
         let leads = self.machine.leads();
-        tracing::info!(generation, leads, leader, connectors, tasks, "a generation of the group '{}' has begun", self.membership.group);
+        tracing::info!(
+            generation,
+            leads,
+            leader,
+            connectors,
+            tasks,
+            "a generation of the group '{}' has begun",
+            self.membership.group
+        );
     }
 
     async fn next(&self, inbox: &mut mpsc::Receiver<Event>) -> Event {
