@@ -12,20 +12,8 @@ use crate::{free_port, kafka, need, unique, wait_until};
 /// How long a JVM may take to start on a busy machine.
 const START: Duration = Duration::from_secs(240);
 
-/// What a Java worker does goes to its log: without this only errors do, and a test that fails says nothing of it.
-const LOGGING: &str = "\
-Configuration:
-  Appenders:
-    Console:
-      name: STDOUT
-      PatternLayout:
-        pattern: '[%d] %p %m (%c:%L)%n'
-  Loggers:
-    Root:
-      level: INFO
-      AppenderRef:
-        - ref: STDOUT
-";
+/// The lab's: Java's own lets only errors through, and a test that fails says nothing of it.
+const LOGGING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../lab/log4j2.properties");
 
 /// A group of workers; its topics are for the test to delete.
 pub struct Group {
@@ -86,9 +74,7 @@ impl Group {
         let log = self.dir.path().join(format!("java-{port}.log"));
         let out = std::fs::File::create(&log).expect("a log");
         let mut command = crate::kafka::java("org.apache.kafka.connect.cli.ConnectDistributed", &[]);
-        let logging = self.dir.path().join("log4j2.yaml");
-        std::fs::write(&logging, LOGGING).expect("a file");
-        command.env("JAVA_TOOL_OPTIONS", format!("-Dlog4j2.configurationFile={}", logging.display()));
+        command.env("JAVA_TOOL_OPTIONS", format!("-Dlog4j2.configurationFile={LOGGING}"));
         command.arg(&file).stdin(Stdio::null()).stdout(out.try_clone().expect("a log")).stderr(out);
         let child = command.spawn().expect("java");
         let worker = JavaWorker { child, log, rest: Rest::new(&format!("http://127.0.0.1:{port}")) };

@@ -415,23 +415,31 @@ impl Accumulator {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::client::TopicMetadata;
     use crate::config::ClientConfig;
 
-    /// With one record of a topic that broker 1 leads.
-    fn with_a_record(settings: &[(&str, &str)], now: Instant) -> Accumulator {
-        let all = settings.iter().chain(&[("bootstrap.servers", "127.0.0.1:9092"), ("enable.idempotence", "false")]);
+    /// Of a producer with these settings that knows one topic, of one partition, which broker 1 leads.
+    pub(in crate::producer) fn accumulator(settings: &[(&str, &str)]) -> Accumulator {
+        let all = settings.iter().chain(&[("bootstrap.servers", "127.0.0.1:9092")]);
         let config =
             ClientConfig::from_properties(&all.map(|(name, value)| ((*name).into(), (*value).into())).collect()).unwrap();
         let mut accumulator = Accumulator::new(config.producer);
         let topic = TopicMetadata { name: "changes".into(), leaders: vec![1], ..TopicMetadata::default() };
         accumulator.apply(&ClusterMetadata { topics: vec![topic], ..ClusterMetadata::default() });
+        accumulator
+    }
+
+    /// A record of that topic.
+    pub(in crate::producer) fn record(token: u64) -> ProducerRecord {
         let topic = Arc::from("changes");
-        let record =
-            ProducerRecord { topic, partition: None, key: None, value: None, headers: Arc::default(), timestamp: None, token: 0 };
-        assert!(matches!(accumulator.append(&record, now, 0), Append::Done(Some(1))));
+        ProducerRecord { topic, partition: None, key: None, value: None, headers: Arc::default(), timestamp: None, token }
+    }
+
+    fn with_a_record(settings: &[(&str, &str)], now: Instant) -> Accumulator {
+        let mut accumulator = accumulator(&[&[("enable.idempotence", "false")], settings].concat());
+        assert!(matches!(accumulator.append(&record(0), now, 0), Append::Done(Some(1))));
         accumulator
     }
 

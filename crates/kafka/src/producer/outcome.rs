@@ -231,35 +231,23 @@ fn with_parts<T>(record: &DecodedRecord, then: impl FnOnce(RecordParts<'_>) -> T
 
 #[cfg(test)]
 mod tests {
-    use super::super::ProducerRecord;
+    use super::super::accumulator::tests::{accumulator, record};
     use super::*;
-    use crate::client::{ClusterMetadata, TopicMetadata};
-    use crate::config::ClientConfig;
 
     const PACE: RetryPace = RetryPace { base: Duration::ZERO, most: Duration::ZERO };
 
-    /// The producer of a topic with one partition that broker 1 leads.
+    /// An idempotent producer whose first batch, of record 0, is stored.
     fn producer() -> Accumulator {
-        let config = ClientConfig::from_properties(&[("bootstrap.servers".into(), "127.0.0.1:9092".into())].into()).unwrap();
-        let mut producer = Accumulator::new(config.producer);
+        let mut producer = accumulator(&[]);
         producer.producer = Some((7, 0));
-        let topic = TopicMetadata { name: "changes".into(), leaders: vec![1], ..TopicMetadata::default() };
-        producer.apply(&ClusterMetadata { topics: vec![topic], ..ClusterMetadata::default() });
+        let first = send(&mut producer, Some(0)).unwrap();
+        settle(&mut producer, first, 0);
         producer
     }
 
     /// Sends the records that wait, as one batch, with one more if it has a token.
     fn send(producer: &mut Accumulator, token: Option<u64>) -> Option<Outgoing> {
-        let (topic, now) = (Arc::from("changes"), Instant::now());
-        let record = |token| ProducerRecord {
-            topic,
-            partition: None,
-            key: None,
-            value: None,
-            headers: Arc::default(),
-            timestamp: None,
-            token,
-        };
+        let now = Instant::now();
         token.map(|token| producer.append(&record(token), now, 0));
         // as for its bytes, which are not looked at here
         producer.drain(1, now).pop().map(|mut sent| {
@@ -281,8 +269,6 @@ mod tests {
     #[test]
     fn a_batch_whose_number_was_passed_goes_under_a_new_epoch_before_all_others() {
         let mut producer = producer();
-        let first = send(&mut producer, Some(0)).unwrap();
-        settle(&mut producer, first, 0);
         // the topic is deleted before the one and made anew before the other, whose number the new leader takes
         let (refused, taken) = (send(&mut producer, Some(1)).unwrap(), send(&mut producer, Some(2)).unwrap());
         settle(&mut producer, refused, codes::UNKNOWN_TOPIC_OR_PARTITION);
@@ -304,8 +290,6 @@ mod tests {
     #[test]
     fn nothing_overtakes_the_first_batch_of_a_topic_that_may_be_made_anew() {
         let mut producer = producer();
-        let first = send(&mut producer, Some(0)).unwrap();
-        settle(&mut producer, first, 0);
         let (one, two) = (send(&mut producer, Some(1)).unwrap(), send(&mut producer, Some(2)).unwrap());
         settle(&mut producer, one, codes::UNKNOWN_TOPIC_OR_PARTITION);
         settle(&mut producer, two, codes::UNKNOWN_TOPIC_OR_PARTITION);

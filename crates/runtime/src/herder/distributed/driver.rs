@@ -55,7 +55,6 @@ impl Driver {
                 Some(event) => event,
                 None => self.next(&mut inbox).await,
             };
-            note(&event);
             let generation = self.machine.generation();
             let actions = self.machine.handle(now(), event);
             if self.machine.generation() != generation {
@@ -189,10 +188,10 @@ impl Driver {
     fn clean_statuses(&self) {
         let shared = self.shared.clone();
         tokio::spawn(async move {
-            if let Err(error) = shared.statuses.refresh().await {
-                tracing::warn!("statuses of what is deleted may stay: {error}");
+            match shared.statuses.refresh().await {
+                Ok(()) => shared.statuses.clean(&shared.configs.state()).await,
+                Err(error) => tracing::warn!("statuses of what is deleted stay until the next rebalance: {error}"),
             }
-            shared.statuses.clean(&shared.configs.state()).await;
         });
     }
 
@@ -223,19 +222,6 @@ impl Driver {
             });
             let _ = events.send(Event::TasksForwarded(name, sent)).await;
         });
-    }
-}
-
-/// What a user has to know of the group to understand why tasks stop.
-fn note(event: &Event) {
-    match event {
-        Event::Fenced(silent) => tracing::warn!(
-            "the group's coordinator has put this worker out, which it last answered {silent} ms ago; it joins again"
-        ),
-        Event::CoordinatorLost => tracing::warn!(
-            "the group's coordinator has not answered for as long as a session lasts: nothing runs here until it does; check the brokers"
-        ),
-        _ => {}
     }
 }
 

@@ -78,7 +78,7 @@ async fn step(group: &mut Group, doing: &Doing) -> Result<(Event, Option<Doing>)
         Doing::Join(protocols) => match group.join(protocols).await? {
             Standing::Good(joined) => return Ok((Event::Joined(told(joined)), Some(Doing::Nothing))),
             // goes on joining
-            _ => return Ok((Event::CoordinatorLost, None)),
+            _ => return Ok((coordinator_lost(), None)),
         },
         Doing::Sync(assignments) => {
             let generation = group.joined().map_or(-1, |joined| joined.generation);
@@ -101,10 +101,20 @@ async fn step(group: &mut Group, doing: &Doing) -> Result<(Event, Option<Doing>)
         Standing::Good(()) | Standing::Rejoin => (Event::Rebalancing, Some(Doing::Stay)),
         Standing::Lost => {
             let silent = i64::try_from(group.silent_for().as_millis()).unwrap_or(i64::MAX);
+            tracing::warn!(
+                "the group's coordinator has put this worker out, which it last answered {silent} ms ago; it joins again"
+            );
             (Event::Fenced(silent), Some(Doing::Nothing))
         }
-        Standing::Silent => (Event::CoordinatorLost, Some(Doing::Nothing)),
+        Standing::Silent => (coordinator_lost(), Some(Doing::Nothing)),
     })
+}
+
+fn coordinator_lost() -> Event {
+    tracing::warn!(
+        "the group's coordinator has not answered for as long as a session lasts: nothing runs here until it does; check the brokers"
+    );
+    Event::CoordinatorLost
 }
 
 fn told(joined: rowtide_kafka::Joined) -> Joined {

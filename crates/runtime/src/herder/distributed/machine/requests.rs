@@ -54,7 +54,7 @@ impl Machine {
         }
     }
 
-    /// What keeps this worker from being at rest, in Java's words where it has some (`DistributedHerder.tick`).
+    /// What keeps this worker from being at rest, in words of Java's where it has some (`DistributedHerder`, its stages).
     fn stage(&self) -> &'static str {
         if self.behind() {
             "reading to the end of the config topic"
