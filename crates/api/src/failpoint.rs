@@ -32,6 +32,10 @@ pub enum Failpoint {
     SnapshotCompleted,
     /// a record is durable in the sink, its offset is not stored
     RecordAcked,
+    /// the records of a transaction and their offsets are written, the transaction has not ended
+    OffsetsWritten,
+    /// a transaction is committed, nobody was told
+    TransactionCommitted,
     /// an offset is stored, the database is not told
     OffsetStored,
     /// the database was told
@@ -49,6 +53,8 @@ pub enum Phase {
     Stream,
     /// while the stream is read and a signal asks for rows of tables
     Incremental,
+    /// while records and their offsets go through transactions
+    Transactions,
 }
 
 impl Failpoint {
@@ -65,6 +71,8 @@ impl Failpoint {
         Failpoint::BarrierReached,
         Failpoint::SnapshotCompleted,
         Failpoint::RecordAcked,
+        Failpoint::OffsetsWritten,
+        Failpoint::TransactionCommitted,
         Failpoint::OffsetStored,
         Failpoint::PositionConfirmed,
     ];
@@ -78,7 +86,9 @@ impl Failpoint {
             Failpoint::ChunkDone | Failpoint::RoundBegun | Failpoint::BarrierReached | Failpoint::SnapshotCompleted => {
                 &[Phase::Rounds]
             }
-            Failpoint::RecordAcked | Failpoint::OffsetStored | Failpoint::PositionConfirmed => &[Phase::Snapshot, Phase::Stream],
+            Failpoint::OffsetStored => &[Phase::Snapshot, Phase::Stream],
+            Failpoint::RecordAcked | Failpoint::PositionConfirmed => &[Phase::Snapshot, Phase::Stream, Phase::Transactions],
+            Failpoint::OffsetsWritten | Failpoint::TransactionCommitted => &[Phase::Transactions],
         }
     }
 
@@ -96,6 +106,8 @@ impl Failpoint {
             Failpoint::BarrierReached => "barrier-reached",
             Failpoint::SnapshotCompleted => "snapshot-completed",
             Failpoint::RecordAcked => "record-acked",
+            Failpoint::OffsetsWritten => "offsets-written",
+            Failpoint::TransactionCommitted => "transaction-committed",
             Failpoint::OffsetStored => "offset-stored",
             Failpoint::PositionConfirmed => "position-confirmed",
         }

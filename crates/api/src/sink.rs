@@ -29,6 +29,12 @@ pub trait Sink: Send {
     /// Sends out what is buffered without waiting for more. The acks still come through `acks`.
     async fn flush(&mut self) -> Result<()>;
 
-    /// Flushes and releases everything.
+    /// Ends a transaction: what was written since the last one ended, and these records, become visible together, or not at all.
+    /// Returns once that is durable. Only what was opened with transactions has them.
+    async fn commit(&mut self, _more: Vec<EncodedRecord>) -> Result<()> {
+        Err(Error::fatal("this sink has no transactions"))
+    }
+
+    /// Flushes and releases everything. What no transaction's end made visible never will be.
     async fn close(&mut self) -> Result<()>;
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use rowtide_api::{Props, Result};
 use rowtide_rest::Listeners;
 use rowtide_runtime::herder::Parts;
-use rowtide_runtime::herder::distributed::{DistributedHerder, LogLevel, Start, unknown};
+use rowtide_runtime::herder::distributed::{DistributedHerder, Fencing, LogLevel, Start, unknown};
 use rowtide_runtime::kafka_sink;
 use rowtide_runtime::offsets::KafkaOffsetStore;
 use rowtide_runtime::stores::{Clients, ConfigStore, StatusStore, Storage, StorageTopic};
-use rowtide_runtime::worker_config::{Membership, WorkerConfig};
+use rowtide_runtime::worker_config::{ExactlyOnceSupport, Membership, WorkerConfig};
 
 use crate::logging::Log;
 use crate::worker::{self, back_up, serve};
@@ -53,12 +53,16 @@ async fn join(worker: &WorkerConfig, membership: Membership, listeners: &Listene
     let topic = |storage| StorageTopic::read(worker, storage);
     let offsets = Arc::new(KafkaOffsetStore::open(&clients, &topic(Storage::Offsets), membership.flush_timeout).await?);
     let statuses = StatusStore::open(&clients, &topic(Storage::Statuses)).await?;
-    let configs = ConfigStore::open(&clients, &topic(Storage::Configs)).await?;
+    let transactional = worker.exactly_once != ExactlyOnceSupport::Disabled;
+    let leaders_of = transactional.then_some(membership.group.as_str());
+    let configs = ConfigStore::open(&clients, &topic(Storage::Configs), leaders_of).await?;
     let state = configs.state();
     tracing::info!(connectors = state.connectors().count(), group = membership.group, "read the group's configurations");
     if !membership.join_unknown {
         unknown::check(&plugins, state.connectors().filter_map(|name| Some((name, state.config(name)?))))?;
     }
+    let fencing = (worker.exactly_once == ExactlyOnceSupport::Enabled)
+        .then(|| Fencing::new(&membership, offsets.clone()));
     let parts = Parts {
         worker: worker.clone(),
         worker_id: listeners.worker_id.clone(),
@@ -70,5 +74,5 @@ async fn join(worker: &WorkerConfig, membership: Membership, listeners: &Listene
     };
     let (client, url, loggers) = (clients.config("member", &[])?, listeners.advertised_url.clone(), log.loggers.clone());
     let log_level: LogLevel = Box::new(move |logger, level| loggers.set_level(logger, level));
-    DistributedHerder::start(Start { parts, configs, statuses, membership, url, client, log_level })
+    DistributedHerder::start(Start { parts, configs, statuses, membership, url, client, fencing, log_level })
 }

@@ -88,14 +88,23 @@ pub async fn submit_tasks(
     let list = body.root()?.ok_or_else(missing)?;
     let class = "java.util.ArrayList<java.util.Map<java.lang.String,java.lang.String>>";
     let tasks = list.elements(class)?.iter().map(|task| task.config()).collect::<Result<Vec<_>>>()?;
+    rest.herder.submit_tasks(&name, tasks, signed_call(&headers, &body)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `PUT /connectors/{c}/fence`: from a worker that is to start a task of it, to the leader.
+pub async fn fence(State(rest): State<Rest>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Result<StatusCode> {
+    rest.herder.fence(&name, signed_call(&headers, &body)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn signed_call(headers: &HeaderMap, body: &Body) -> SignedCall {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let call = SignedCall {
+    SignedCall {
         signature: header(peer::SIGNATURE),
         algorithm: header(peer::SIGNATURE_ALGORITHM),
         body: body.bytes().to_vec(),
-    };
-    rest.herder.submit_tasks(&name, tasks, call).await?;
-    Ok(StatusCode::NO_CONTENT)
+    }
 }
 
 /// `GET /connectors/{c}/tasks/{t}/status`

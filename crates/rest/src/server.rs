@@ -77,6 +77,7 @@ fn api() -> Router<Rest> {
         .route("/config", get(connector::config).put(connector::put_config).patch(connector::patch_config))
         .route("/status", get(connector::status))
         .route("/tasks", get(connector::tasks).post(connector::submit_tasks))
+        .route("/fence", put(connector::fence))
         .route("/tasks/{task}/status", get(connector::task_status))
         .route("/tasks/{task}/restart", post(connector::restart_task))
         .route("/restart", post(connector::restart))

@@ -7,22 +7,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rowtide_api::failpoint::{self, Failpoint};
 use rowtide_api::{Ack, EncodedRecord, Error, ErrorKind, Props, Result, Sink};
 use rowtide_kafka::{Admin, ClientConfig, CreateOutcome, Delivery, KafkaError, ProduceError, Producer, ProducerRecord};
 use tokio::sync::mpsc;
 
-use crate::pipeline::{SinkContext, SinkFactory};
+use crate::pipeline::{SinkContext, SinkFactory, Transactions};
 use crate::topic_creation::TopicGroups;
 use crate::worker_config::WorkerConfig;
 
 /// How long `close` waits for records that nobody waited for.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Marks a record of a transaction that is none of the task's: nobody waits for its acknowledgement.
+pub const NOT_A_RECORD: u64 = u64::MAX;
+
 /// A task's producer.
 pub struct KafkaSink {
     producer: Option<Producer>,
     deliveries: mpsc::UnboundedReceiver<Delivery>,
     creation: Option<Creation>,
+    transactions: Option<Transactions>,
 }
 
 /// Creates topics before their first record.
@@ -37,7 +42,7 @@ pub fn factory(worker: &WorkerConfig) -> SinkFactory {
     let worker = Arc::new(worker.clone());
     Arc::new(move |context| {
         let worker = worker.clone();
-        Box::pin(async move { Ok(Box::new(KafkaSink::open(&worker, &context)?) as Box<dyn Sink>) })
+        Box::pin(async move { Ok(Box::new(KafkaSink::open(&worker, &context).await?) as Box<dyn Sink>) })
     })
 }
 
@@ -84,6 +89,22 @@ pub fn producer_properties(
     Ok(properties)
 }
 
+/// Exactly once leaves no choice in some of them (`Worker.exactlyOnceSourceTaskProducerConfigs`).
+fn ensure_transactions(transactions: &Transactions, connector: &str, properties: &mut BTreeMap<String, String>) {
+    for (name, value) in [("enable.idempotence", "true"), ("transactional.id", transactions.id.as_str())] {
+        let given = properties.insert(name.to_owned(), value.to_owned());
+        if let Some(given) = given.filter(|given| given.trim() != value) {
+            tracing::warn!(connector, "the producer property {name}={given} has no effect: exactly once needs {value}");
+        }
+    }
+}
+
+/// An administrative client with the rights of a connector.
+pub(crate) fn connector_admin(worker: &WorkerConfig, connector: &str, task: usize, config: &Props) -> Result<Admin> {
+    let properties = admin_properties(worker, connector, task, config)?;
+    Admin::new(ClientConfig::from_properties(&properties).map_err(client_error)?).map_err(client_error)
+}
+
 fn admin_properties(worker: &WorkerConfig, connector: &str, task: usize, config: &Props) -> Result<BTreeMap<String, String>> {
     let mut properties = BTreeMap::new();
     properties.insert("bootstrap.servers".to_owned(), worker.get("bootstrap.servers").unwrap_or_default().to_owned());
@@ -112,11 +133,15 @@ fn put_all(properties: &mut BTreeMap<String, String>, more: &Props) {
 }
 
 impl KafkaSink {
-    /// A producer for this task. It connects with its first records.
-    pub fn open(worker: &WorkerConfig, context: &SinkContext) -> Result<Self> {
-        let SinkContext { connector, task, config } = context;
-        let client =
-            ClientConfig::from_properties(&producer_properties(worker, connector, *task, config)?).map_err(client_error)?;
+    /// A producer for this task. It connects with its first records; one with transactions at once, which ends those of the
+    /// producer before it.
+    pub async fn open(worker: &WorkerConfig, context: &SinkContext) -> Result<Self> {
+        let SinkContext { connector, task, config, transactions } = context;
+        let mut properties = producer_properties(worker, connector, *task, config)?;
+        if let Some(transactions) = transactions {
+            ensure_transactions(transactions, connector, &mut properties);
+        }
+        let client = ClientConfig::from_properties(&properties).map_err(client_error)?;
         for name in &client.unknown {
             tracing::warn!(connector, task, "the producer property '{name}' is not known and has no effect");
         }
@@ -125,13 +150,27 @@ impl KafkaSink {
         let groups = if worker.topic_creation { TopicGroups::read(config)? } else { None };
         let creation = match groups {
             Some(groups) => {
-                let client =
-                    ClientConfig::from_properties(&admin_properties(worker, connector, *task, config)?).map_err(client_error)?;
-                Some(Creation { admin: Admin::new(client).map_err(client_error)?, groups, known: HashSet::new() })
+                let admin = connector_admin(worker, connector, *task, config)?;
+                Some(Creation { admin, groups, known: HashSet::new() })
             }
             None => None,
         };
-        Ok(Self { producer: Some(producer), deliveries, creation })
+        if transactions.is_some() {
+            producer.init_transactions().await.map_err(client_error)?;
+        }
+        Ok(Self { producer: Some(producer), deliveries, creation, transactions: transactions.clone() })
+    }
+
+    /// The next start of the task reads the offsets topic to its end, for which it would wait for its own transaction.
+    fn check_topics(&self, batch: &[EncodedRecord]) -> Result<()> {
+        let Some(Transactions { offsets_topic, .. }) = &self.transactions else { return Ok(()) };
+        if batch.iter().any(|record| record.topic == *offsets_topic) {
+            return Err(Error::configuration(
+                "Source tasks may not produce to their own offsets topics when exactly-once support is enabled",
+            )
+            .remedy(format!("route the connector's records to other topics than '{offsets_topic}'")));
+        }
+        Ok(())
     }
 
     fn producer(&self) -> Result<&Producer> {
@@ -183,16 +222,8 @@ impl Sink for KafkaSink {
         if let Some(creation) = &mut self.creation {
             creation.ensure(&batch).await?;
         }
-        let record = |record: EncodedRecord| ProducerRecord {
-            topic: record.topic,
-            partition: record.partition,
-            key: record.key,
-            value: record.value,
-            headers: record.headers,
-            timestamp: record.timestamp,
-            token: record.sequence,
-        };
-        self.producer()?.send_batch(batch.into_iter().map(record).collect()).await.map_err(client_error)
+        self.check_topics(&batch)?;
+        self.producer()?.send_batch(batch.into_iter().map(to_produce).collect()).await.map_err(client_error)
     }
 
     async fn acks(&mut self, out: &mut Vec<Ack>) -> Result<()> {
@@ -201,6 +232,8 @@ impl Sink for KafkaSink {
         let mut next = Some(first);
         while let Some(delivery) = next {
             match delivery.result {
+                // whether they are durable, the end of their transaction says
+                _ if delivery.tokens.first() == Some(&NOT_A_RECORD) => {}
                 Ok(_) => out.extend(delivery.tokens.into_iter().map(|sequence| Ack { sequence, result: Ok(()) })),
                 Err(error) => {
                     let failed = |sequence| Ack { sequence, result: Err(produce_error(&error)) };
@@ -217,16 +250,44 @@ impl Sink for KafkaSink {
         Ok(())
     }
 
+    async fn commit(&mut self, more: Vec<EncodedRecord>) -> Result<()> {
+        let producer = self.producer()?;
+        producer.send_batch(more.into_iter().map(to_produce).collect()).await.map_err(client_error)?;
+        producer.flush().await;
+        failpoint::pass(Failpoint::OffsetsWritten);
+        producer.commit_transaction().await.map_err(client_error)
+    }
+
     async fn close(&mut self) -> Result<()> {
-        if let Some(producer) = self.producer.take() {
-            producer.close(CLOSE_TIMEOUT).await;
+        let Some(producer) = self.producer.take() else { return Ok(()) };
+        if self.transactions.is_some() {
+            // One that stays open keeps readers waiting until transaction.timeout.ms; what cannot be ended now is ended by then.
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, producer.abort_transaction()).await;
         }
+        producer.close(CLOSE_TIMEOUT).await;
         Ok(())
+    }
+}
+
+fn to_produce(record: EncodedRecord) -> ProducerRecord {
+    ProducerRecord {
+        topic: record.topic,
+        partition: record.partition,
+        key: record.key,
+        value: record.value,
+        headers: record.headers,
+        timestamp: record.timestamp,
+        token: record.sequence,
     }
 }
 
 /// A client's failure, as the runtime's table of kinds has it.
 pub(crate) fn client_error(error: KafkaError) -> Error {
+    if matches!(error, KafkaError::Fenced { .. }) {
+        return Error::fatal(error.to_string()).remedy(
+            "nothing that was not committed is visible to readers with isolation.level=read_committed. If another worker has the task by now,              leave it alone; else its transaction took longer than transaction.timeout.ms: raise producer.override.transaction.timeout.ms, or              lower max.batch.size or transaction.boundary.interval.ms, and restart the task",
+        );
+    }
     let kind = match &error {
         KafkaError::Config { .. } | KafkaError::Authentication { .. } | KafkaError::Protocol { .. } => ErrorKind::Configuration,
         KafkaError::Closed => ErrorKind::Transient,

@@ -112,6 +112,7 @@ impl Bench {
             }),
             sink: RandomAckSink::factory(self.written.clone(), self.seed),
             offsets: self.store.clone(),
+            exactly_once: None,
             settings,
             metrics: Arc::default(),
         };

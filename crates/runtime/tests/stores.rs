@@ -54,7 +54,7 @@ impl Cluster {
     }
 
     async fn configs(&self) -> Result<ConfigStore> {
-        ConfigStore::open(&self.clients, &self.topic(Storage::Configs)).await
+        ConfigStore::open(&self.clients, &self.topic(Storage::Configs), None).await
     }
 
     async fn offsets(&self) -> KafkaOffsetStore {

@@ -111,10 +111,11 @@ fn start(config: Props, acknowledged: watch::Sender<usize>, offsets: &Path) -> R
         sink: Arc::new(move |context: SinkContext| {
             let (worker, acknowledged) = (of_sink.clone(), acknowledged.clone());
             Box::pin(async move {
-                Ok(Box::new(Counted { inner: KafkaSink::open(&worker, &context)?, acknowledged }) as Box<dyn Sink>)
+                Ok(Box::new(Counted { inner: KafkaSink::open(&worker, &context).await?, acknowledged }) as Box<dyn Sink>)
             })
         }),
         offsets: Arc::new(FileOffsetStore::open(offsets)?),
+        exactly_once: None,
         metrics: Arc::default(),
         scratch: std::env::temp_dir(),
     };

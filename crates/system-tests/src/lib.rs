@@ -1,8 +1,9 @@
 //! Suites against real servers, one file each under `tests/`. Here stands what they share: reading topics, a load with
-//! an audit trail, what a topic must hold after it, the scene of a fault, and a gate that holds a snapshot up.
+//! an audit trail, what a topic must hold after it, the scenes of a fault and of a group of workers, and a gate that holds a snapshot up.
 
 pub mod audit;
 pub mod gate;
+pub mod group;
 pub mod scene;
 pub mod stored;
 pub mod topics;

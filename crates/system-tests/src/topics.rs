@@ -22,7 +22,12 @@ fn config() -> ClientConfig {
 }
 
 fn config_of(broker: &str) -> ClientConfig {
-    let properties = BTreeMap::from([("bootstrap.servers".to_owned(), broker.to_owned())]);
+    config_with(broker, "read_uncommitted")
+}
+
+fn config_with(broker: &str, isolation: &str) -> ClientConfig {
+    let properties = [("bootstrap.servers", broker), ("isolation.level", isolation)];
+    let properties: BTreeMap<String, String> = properties.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
     ClientConfig::from_properties(&properties).expect("a client")
 }
 
@@ -61,8 +66,17 @@ pub struct Reader {
 impl Reader {
     /// Of a broker's topic, which need not be there yet.
     pub fn new(broker: &str, topic: &str) -> Self {
+        Self::with(config_of(broker), topic)
+    }
+
+    /// Of what transactions have committed there; waits for those that are open.
+    pub fn committed(broker: &str, topic: &str) -> Self {
+        Self::with(config_with(broker, "read_committed"), topic)
+    }
+
+    fn with(config: ClientConfig, topic: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        Self { config: config_of(broker), topic: topic.to_owned(), consumer: None, records: Vec::new(), runtime }
+        Self { config, topic: topic.to_owned(), consumer: None, records: Vec::new(), runtime }
     }
 
     /// Everything that the topic holds now.

@@ -264,13 +264,7 @@ fn a_stream_that_an_administrator_ends_goes_on_without_a_gap() {
     for _ in 0..3 {
         let before = in_file(&home, &database, "orders").len();
         wait_until("records arrive", LONG, || (in_file(&home, &database, "orders").len() > before + 400).then_some(()));
-        wait_until("its walsender is ended", LONG, || {
-            let name = &database.name;
-            let ended = database.sql(&format!(
-                "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{name}' AND active"
-            ));
-            (ended == "t").then_some(())
-        });
+        database.end_streaming();
     }
     load.stop();
     let mark = audit::mark_end(&database);

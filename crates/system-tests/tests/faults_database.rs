@@ -39,11 +39,7 @@ fn a_walsender_that_is_killed_is_replaced() {
     let load = scene.load();
     for _ in 0..5 {
         scene.wait_more(100);
-        let killed = format!(
-            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{}' AND active",
-            scene.database.name
-        );
-        wait_until("the walsender is killed", LONG, || (scene.database.sql(&killed) == "t").then_some(()));
+        scene.database.end_streaming();
     }
     scene.verdict(rowtide, load, "walsender killed (pg_terminate_backend)", "stream");
 }

@@ -1,85 +1,18 @@
 //! A group of Connect workers: Rowtide takes connectors, offsets and states over from Java workers and gives them back, with no
 //! gap and no second snapshot.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use rowtide_runtime::backup::Directory;
-use rowtide_system_tests::audit::{self, Load, Mix};
-use rowtide_system_tests::topics::{Cleanup, Reader, Record};
-use rowtide_testkit::group::Group;
+use rowtide_system_tests::audit::{Load, Mix};
+use rowtide_system_tests::group::{AT_ONCE, LONG, Scene};
+use rowtide_system_tests::topics::Cleanup;
 use rowtide_testkit::kafka::{Broker, Extras};
 use rowtide_testkit::postgres::Database;
 use rowtide_testkit::rest::Rest;
 use rowtide_testkit::rowtide::Home;
 use rowtide_testkit::wait_until;
 use serde_json::{Value, json};
-
-const LONG: Duration = Duration::from_secs(120);
-
-/// A database under load, and the group whose connector captures it.
-struct Scene {
-    group: Group,
-    database: Database,
-    reader: RefCell<Reader>,
-    _topics: Vec<Cleanup>,
-}
-
-impl Scene {
-    fn new(name: &str) -> Self {
-        let mut scene = Self::at(name, &rowtide_testkit::kafka());
-        scene._topics = vec![Cleanup(scene.database.name.clone()), Cleanup(scene.group.name.clone())];
-        scene
-    }
-
-    /// On a broker of the test's own.
-    fn at(name: &str, broker: &str) -> Self {
-        let database = Database::new(name);
-        database.sql(audit::SCHEMA);
-        let reader = RefCell::new(Reader::new(broker, &format!("{}.public.orders", database.name)));
-        Self { group: Group::at(name, broker), reader, _topics: Vec::new(), database }
-    }
-
-    fn create(&self, rest: &Rest) {
-        let config = self.database.connector(&[
-            ("table.include.list", "public.orders"),
-            ("publication.autocreate.mode", "filtered"),
-            ("poll.interval.ms", "50"),
-        ]);
-        rest.create(&self.database.name, &config, None);
-    }
-
-    fn read(&self) -> Vec<Record> {
-        self.reader.borrow_mut().read().to_vec()
-    }
-
-    /// The worker has the connector, runs it, and changes go on arriving.
-    fn goes_on(&self, rest: &Rest) {
-        assert_eq!(rest.ok("GET", "/connectors", None), json!([self.database.name]));
-        rest.wait_running(&self.database.name);
-        self.records_come();
-    }
-
-    /// Changes go on arriving.
-    fn records_come(&self) {
-        self.database.wait_streaming();
-        let before = self.read().len();
-        wait_until("records arrive", LONG, || (self.read().len() > before + 300).then_some(()));
-    }
-
-    /// Waits until the last change is there; no gap, order kept, final state equal, one snapshot.
-    fn verdict(&self, load: Load) -> usize {
-        load.stop();
-        let mark = audit::mark_end(&self.database);
-        wait_until("the last change arrives", LONG, || audit::has_mark(&self.read(), mark).then_some(()));
-        let records = self.read();
-        let rows = records.iter().filter(|record| record.value["op"] == "r");
-        let rounds: BTreeSet<i64> = rows.map(|row| row.value["source"]["lsn"].as_i64().expect("an lsn")).collect();
-        assert_eq!(rounds.len(), 1, "one snapshot at one place of the log");
-        audit::check(&self.database, &records).records
-    }
-}
 
 #[test]
 fn java_workers_that_stopped_left_all_that_rowtide_needs_and_it_leaves_them_the_same() {
@@ -244,8 +177,6 @@ fn workers(rest: &Rest, names: &[&str]) -> BTreeMap<String, usize> {
 fn wait_shared(rest: &Rest, names: &[&str], among: usize) {
     wait_until(&format!("{among} workers share the work"), LONG, || (workers(rest, names).len() == among).then_some(()));
 }
-
-const AT_ONCE: &str = "session.timeout.ms=6000\nheartbeat.interval.ms=300\nscheduled.rebalance.max.delay.ms=0\n";
 
 #[test]
 fn two_workers_share_the_work_answer_for_each_other_and_take_over_from_each_other() {

@@ -140,6 +140,13 @@ impl Database {
         wait_until(&format!("{name} streams"), SOON, || (self.sql(&sql) == "streaming").then_some(()));
     }
 
+    /// Ends the session that reads the slot, as soon as there is one.
+    pub fn end_streaming(&self) {
+        let name = &self.name;
+        let sql = format!("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{name}' AND active");
+        wait_until("the walsender is ended", SOON, || (self.sql(&sql) == "t").then_some(()));
+    }
+
     /// Waits until nobody reads the slot.
     pub fn wait_slot_free(&self) {
         wait_until("the slot is free", SOON, || (self.slot("active") != "t").then_some(()));

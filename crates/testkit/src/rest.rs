@@ -26,6 +26,11 @@ impl Rest {
         Self { base: base.trim_end_matches('/').to_owned(), agent }
     }
 
+    /// `host:port` of the worker, which is its id.
+    pub fn worker_id(&self) -> &str {
+        self.base.rsplit('/').next().unwrap_or_default()
+    }
+
     /// Sends a request. `None`: nobody listens.
     pub fn try_send(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Answer> {
         let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));

@@ -196,7 +196,12 @@ impl Rowtide {
 
     /// `SIGTERM`
     pub fn terminate(&self) {
-        let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().expect("kill");
+        self.signal("-TERM");
+    }
+
+    /// Sends the process a signal, named as for `kill`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(name).arg(self.child.id().to_string()).status().expect("kill");
         assert!(sent.success(), "the process is gone already");
     }
 

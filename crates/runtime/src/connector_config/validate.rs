@@ -12,7 +12,7 @@ use super::build::{absent, converter_options};
 use super::{definition, key_info, list};
 use crate::herder::ConfigKeyInfo;
 use crate::topic_creation;
-use crate::worker_config::WorkerConfig;
+use crate::worker_config::{ExactlyOnceSupport, WorkerConfig};
 
 /// One entry for each option: declaration and outcome (none for a deprecated alias).
 pub type Validation = Vec<(ConfigKeyInfo, Option<ConfigValue>)>;
@@ -78,7 +78,8 @@ fn connect_key(
     info.default_value = if key.required { None } else { default };
     let given = config.get(key.name);
     let (value, mut errors) = parsed(key, key.name, given, info.default_value.as_deref());
-    errors.extend(connect_reasons(plugins, source, key.name, value.as_deref(), config));
+    errors.extend(connect_reasons(plugins, key.name, value.as_deref(), config));
+    errors.extend(exactly_once_error(worker, source, key.name, value.as_deref(), config));
     let value = if errors.iter().any(|error| error.ends_with("could not be found.")) { None } else { value };
     let hidden = key.name.ends_with(".plugin.version") && recommended.is_empty();
     (info, Some(ConfigValue { name: key.name.to_owned(), value, recommended, errors, hidden }))
@@ -125,13 +126,7 @@ fn parsed(key: &ConfigKey, name: &str, given: Option<&str>, default: Option<&str
 }
 
 /// The validators of `ConnectorConfig` and `SourceConnectorConfig`, in their words.
-fn connect_reasons(
-    plugins: &Plugins,
-    source: &dyn SourceConnector,
-    name: &str,
-    value: Option<&str>,
-    config: &Props,
-) -> Vec<String> {
+fn connect_reasons(plugins: &Plugins, name: &str, value: Option<&str>, config: &Props) -> Vec<String> {
     let invalid = |reason: &str| vec![format!("Invalid value {} for configuration {name}: {reason}", value.unwrap_or("null"))];
     let one_of = |words: &[&str]| {
         let found = value.is_some_and(|value| words.contains(&value));
@@ -165,7 +160,9 @@ fn connect_reasons(
         ("topic.creation.groups", Some(_)) if list(config, name).iter().any(|group| group == "default") => {
             invalid("topic.creation.groups should not contain default")
         }
-        ("exactly.once.support", Some(text)) => exactly_once_reasons(source, text, config, &invalid),
+        ("exactly.once.support", Some(text)) if !matches!(text.to_ascii_lowercase().as_str(), "requested" | "required") => {
+            invalid("String must be one of (case insensitive): REQUIRED, REQUESTED")
+        }
         ("transaction.boundary", Some(text))
             if !matches!(text.to_ascii_lowercase().as_str(), "poll" | "interval" | "connector") =>
         {
@@ -179,20 +176,30 @@ fn connect_reasons(
     }
 }
 
-fn exactly_once_reasons(
+/// `DistributedHerder.validateSourceConnectorExactlyOnceSupport` and `validateSourceConnectorTransactionBoundary`.
+fn exactly_once_error(
+    worker: &WorkerConfig,
     source: &dyn SourceConnector,
-    text: &str,
+    name: &str,
+    value: Option<&str>,
     config: &Props,
-    invalid: &dyn Fn(&str) -> Vec<String>,
-) -> Vec<String> {
-    match text.to_ascii_lowercase().as_str() {
-        "requested" => Vec::new(),
-        "required" if source.exactly_once(config) == ExactlyOnce::Unsupported => {
-            vec!["The connector does not support exactly-once semantics with the provided configuration.".to_owned()]
+) -> Option<String> {
+    let wants = |word: &str| value.is_some_and(|text| text.eq_ignore_ascii_case(word));
+    let error = match name {
+        "exactly.once.support" if !wants("required") => return None,
+        "exactly.once.support" if source.exactly_once(config) == ExactlyOnce::Unsupported => {
+            "The connector does not support exactly-once semantics with the provided configuration."
         }
-        "required" => vec!["This worker does not have exactly-once source support enabled.".to_owned()],
-        _ => invalid("String must be one of (case insensitive): REQUIRED, REQUESTED"),
-    }
+        "exactly.once.support" if worker.exactly_once != ExactlyOnceSupport::Enabled => {
+            "This worker does not have exactly-once source support enabled."
+        }
+        "transaction.boundary" if wants("connector") => {
+            "The connector does not support connector-defined transaction boundaries with the given configuration. \
+             Please reconfigure it to use a different transaction boundary definition."
+        }
+        _ => return None,
+    };
+    Some(error.to_owned())
 }
 
 /// Errors of `topic.creation.<group>.` stand at `topic.creation.groups`: a group's own properties are not listed here.

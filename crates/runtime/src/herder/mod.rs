@@ -266,6 +266,12 @@ pub trait Herder: Send + Sync {
         let message = "Kafka Connect in standalone mode does not support externally setting task configurations.";
         Err(HerderError { status: 500, message: message.to_owned() })
     }
+    /// Makes sure that nobody writes any more for the tasks that a connector had before those that it has now (exactly once); asked by the worker
+    /// that is to start one of these.
+    async fn fence(&self, _name: &str, _call: SignedCall) -> Result<()> {
+        let message = "Kafka Connect in standalone mode does not support exactly-once source connectors.";
+        Err(HerderError { status: 500, message: message.to_owned() })
+    }
     /// How far the snapshots of its tasks are, by task number. Rowtide's own: Debezium has it in JMX.
     async fn snapshots(&self, name: &str) -> Result<Vec<SnapshotProgress>>;
     /// Topics that the connector wrote to since they were last reset.

@@ -12,7 +12,7 @@ use super::answers::{self, bad_request, not_found, of_error, of_start};
 use super::{ConfigKeyInfo, HerderError, Result, ServerInfo, TargetState, Validated};
 use crate::connector_config;
 use crate::offsets::{OffsetEntry, OffsetStore};
-use crate::pipeline::{SinkFactory, TaskHandle, TaskMetrics, TaskSettings, TaskSetup, spawn};
+use crate::pipeline::{ExactlyOnce, SinkFactory, TaskHandle, TaskMetrics, TaskSettings, TaskSetup, spawn};
 use crate::worker_config::WorkerConfig;
 
 /// What a herder is made of.
@@ -187,6 +187,7 @@ impl Parts {
         number: usize,
         config: &Props,
         metrics: Arc<TaskMetrics>,
+        exactly_once: Option<ExactlyOnce>,
         paused: bool,
     ) -> rowtide_api::Result<TaskHandle> {
         let config = self.worker.variables.fill_in(config)?;
@@ -203,6 +204,7 @@ impl Parts {
             encoder: Arc::new(move || connector_config::encoder(&plugins, &worker, &own)),
             sink: self.sink.clone(),
             offsets: self.offsets.clone(),
+            exactly_once,
             settings,
             metrics,
             scratch: self.scratch.clone(),

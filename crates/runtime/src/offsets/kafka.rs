@@ -1,6 +1,7 @@
 //! The offsets topic of a group of workers: Connect's `KafkaOffsetBackingStore`.
 //!
-//! The latest record of a key wins, also after the topic was compacted. A store of several partitions is not atomic here: values are written before any is
+//! The latest record of a key wins, also after the topic was compacted. Under exactly once a task's producer writes its records, in the transaction of what they
+//! belong to; only committed ones are read then. Otherwise a store of several partitions is not atomic here: values are written before any is
 //! removed, so that what a removal depends on is there first (a snapshot's ledger goes after its end is stored).
 
 use std::collections::{BTreeSet, HashMap};
@@ -8,11 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rowtide_api::{OffsetMap, Result};
+use rowtide_api::{EncodedRecord, OffsetMap, Result};
 use rowtide_kafka::ConsumedRecord;
 
 use super::{OffsetEntry, OffsetStore, json};
-use crate::stores::{Clients, StorageTopic, TopicLog};
+use crate::kafka_sink::NOT_A_RECORD;
+use crate::stores::{Clients, Entry, StorageTopic, TopicLog};
 
 type Offsets = HashMap<Vec<u8>, Vec<u8>>;
 
@@ -38,6 +40,35 @@ impl KafkaOffsetStore {
             };
         };
         Ok(Self { log: TopicLog::open(clients, topic, limit, take).await?, offsets })
+    }
+
+    /// The topic's name.
+    pub fn topic(&self) -> &Arc<str> {
+        self.log.topic()
+    }
+
+    /// The records that store offsets, for whoever writes them in a transaction of its own.
+    pub fn records(&self, connector: &str, entries: &[OffsetEntry]) -> Vec<EncodedRecord> {
+        let [values, removals] = self.entries(connector, entries);
+        let record = |(key, value): Entry| EncodedRecord {
+            sequence: NOT_A_RECORD,
+            topic: self.topic().clone(),
+            partition: None,
+            key: Some(key.into()),
+            value: value.map(Into::into),
+            headers: Arc::default(),
+            timestamp: None,
+        };
+        values.into_iter().chain(removals).map(record).collect()
+    }
+
+    /// Values, and removals, which have to come after them.
+    fn entries(&self, connector: &str, entries: &[OffsetEntry]) -> [Vec<Entry>; 2] {
+        let (values, removals) = entries
+            .iter()
+            .map(|(partition, offset)| (self.key(connector, partition), offset.as_ref().map(json::value)))
+            .partition(|(_, offset)| offset.is_some());
+        [values, removals]
     }
 
     /// The key that the partition has in the topic, or a new one: a map may have been written in another order.
@@ -85,11 +116,7 @@ impl OffsetStore for KafkaOffsetStore {
     }
 
     async fn store(&self, connector: &str, entries: &[OffsetEntry]) -> Result<()> {
-        let (values, removals): (Vec<_>, Vec<_>) = entries
-            .iter()
-            .map(|(partition, offset)| (self.key(connector, partition), offset.as_ref().map(json::value)))
-            .partition(|(_, offset)| offset.is_some());
-        for group in [values, removals] {
+        for group in self.entries(connector, entries) {
             if !group.is_empty() {
                 self.log.write(group).await?;
             }

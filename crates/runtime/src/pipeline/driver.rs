@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use rowtide_api::failpoint::{self, Failpoint};
-use rowtide_api::{Batch, Error, ErrorKind, OffsetMap, Result, SourceTask};
+use rowtide_api::{Batch, Error, ErrorKind, Result, Sink, SourceTask};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, interval, sleep, timeout_at};
 
 use super::encode::{self, Cancel, RawBatch, Rules};
-use super::produce::{Produce, Progress};
+use super::produce::{Produce, Progress, advanced};
 use super::task::{Asked, Control, Reporter};
+use super::transaction::Transaction;
 use super::{SinkContext, TaskMetrics, TaskSetup, shuffle};
 use crate::herder::State;
 use crate::offsets::OffsetEntry;
@@ -95,8 +96,7 @@ impl<'a> Attempt<'a> {
     async fn start(setup: &'a TaskSetup) -> Result<Self> {
         let threads = setup.settings.encode_threads;
         let encoders = (0..threads).map(|_| (setup.encoder)()).collect::<Result<Vec<_>>>()?;
-        let context = SinkContext { connector: setup.connector.clone(), task: setup.task, config: setup.config.clone() };
-        let sink = shuffle::if_asked((setup.sink)(context).await?);
+        let sink = open_sink(setup).await?;
         let offsets = setup.offsets.load(&setup.connector).await?;
         let mut task = (setup.source)()?;
         let context = rowtide_api::TaskContext {
@@ -130,6 +130,7 @@ impl<'a> Attempt<'a> {
             rules,
             urgent: VecDeque::new(),
             store_now: store_now.clone(),
+            transaction: setup.exactly_once.as_ref().map(|once| Transaction::new(once, setup.settings.idle_flush_interval)),
         };
         Ok(Self {
             setup,
@@ -205,6 +206,10 @@ impl<'a> Attempt<'a> {
     /// by their own, and both at once when the database keeps much log for them.
     async fn commit_when_due(&mut self) -> Result<()> {
         let now = Instant::now();
+        if self.setup.exactly_once.is_some() && self.task.holds_log() {
+            // a transaction of positions alone would take its time
+            let _ = self.flushes.try_send(());
+        }
         if self.stored.not_before.is_some_and(|time| now < time) {
             return Ok(());
         }
@@ -250,19 +255,15 @@ impl<'a> Attempt<'a> {
 
     async fn store(&mut self) -> Result<Vec<OffsetEntry>> {
         let durable = self.progress.borrow().durable.clone();
-        let mut entries: Vec<OffsetEntry> = Vec::new();
-        for (index, durable) in durable.iter().enumerate() {
-            if self.stored.at.get(index).is_none_or(|(advance, _)| *advance != durable.advance) {
-                let partition: OffsetMap = durable.position.partition.map.clone();
-                let offset = durable.position.offset.to_offset();
-                entries.push((partition, (!offset.is_empty()).then_some(offset)));
-            }
-        }
+        let entries = advanced(&durable, |index| self.stored.at.get(index).map(|(advance, _)| *advance));
         if entries.is_empty() {
             return Ok(entries);
         }
-        self.setup.offsets.store(&self.setup.connector, &entries).await?;
-        failpoint::pass(Failpoint::OffsetStored);
+        // with transactions what is told to be durable is stored already
+        if self.setup.exactly_once.is_none() {
+            self.setup.offsets.store(&self.setup.connector, &entries).await?;
+            failpoint::pass(Failpoint::OffsetStored);
+        }
         self.setup.metrics.commits.fetch_add(1, Relaxed);
         self.stored.at = durable.iter().map(|durable| (durable.advance, durable.records)).collect();
         self.stored.last = Instant::now();
@@ -348,6 +349,21 @@ impl<'a> Attempt<'a> {
         }
         Exit::Failed(error)
     }
+}
+
+/// The sink of an attempt. With transactions nobody writes for the tasks before it once it is there.
+async fn open_sink(setup: &TaskSetup) -> Result<Box<dyn Sink>> {
+    let context = SinkContext {
+        connector: setup.connector.clone(),
+        task: setup.task,
+        config: setup.config.clone(),
+        transactions: setup.exactly_once.as_ref().map(|once| once.transactions.clone()),
+    };
+    let Some(once) = &setup.exactly_once else { return Ok(shuffle::if_asked((setup.sink)(context).await?)) };
+    (once.before)().await?;
+    let sink = (setup.sink)(context).await?;
+    (once.after)().await?;
+    Ok(shuffle::if_asked(sink))
 }
 
 /// Waits for room, then polls. Dropping it loses nothing: a permit is given back, and a dropped poll loses none by its

@@ -12,6 +12,7 @@ mod produce;
 mod settings;
 mod shuffle;
 mod task;
+mod transaction;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -26,6 +27,7 @@ pub use chain::{Chain, Link};
 pub use encode::Encoder;
 pub use settings::{RetryPolicy, TaskSettings, Tolerance};
 pub use task::{Signals, TaskHandle, TaskState, spawn};
+pub use transaction::{Boundary, Check, ExactlyOnce, OffsetRecords, Transactions};
 
 use crate::offsets::OffsetStore;
 
@@ -38,6 +40,8 @@ pub struct SinkContext {
     pub task: usize,
     /// the task's configuration, variables filled in
     pub config: Props,
+    /// none: the sink needs no transactions
+    pub transactions: Option<Transactions>,
 }
 
 /// Makes a sink for a task; called again after each restart inside.
@@ -59,6 +63,8 @@ pub struct TaskSetup {
     pub sink: SinkFactory,
     /// where offsets are kept
     pub offsets: Arc<dyn OffsetStore>,
+    /// what makes it exactly once, if it is to be
+    pub exactly_once: Option<ExactlyOnce>,
     /// intervals, retries, tolerance
     pub settings: TaskSettings,
     /// what the task counts; kept by the herder over restarts

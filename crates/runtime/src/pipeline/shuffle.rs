@@ -67,6 +67,10 @@ impl Sink for Shuffled {
         self.sink.flush().await
     }
 
+    async fn commit(&mut self, more: Vec<EncodedRecord>) -> Result<()> {
+        self.sink.commit(more).await
+    }
+
     async fn close(&mut self) -> Result<()> {
         self.sink.close().await
     }

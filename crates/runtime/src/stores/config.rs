@@ -13,8 +13,8 @@ use tokio::time::timeout;
 
 use super::config_record::{ConfigRecord, SessionKey};
 use super::config_state::{Changes, ConfigState};
-use super::log::Entry;
-use super::{Clients, StorageTopic, TopicLog};
+use super::leader::LeaderWrites;
+use super::{Clients, Entry, StorageTopic, TopicLog};
 use crate::herder::TargetState;
 
 /// `READ_WRITE_TOTAL_TIMEOUT_MS`: for writing and reading back together.
@@ -23,6 +23,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// The config topic.
 pub struct ConfigStore {
     log: TopicLog,
+    /// none: the leader writes as everybody does
+    leader: Option<LeaderWrites>,
     shared: Arc<Shared>,
     /// one logical write at a time: the configurations of tasks and their commit belong together
     turn: tokio::sync::Mutex<()>,
@@ -65,13 +67,24 @@ impl Shared {
 }
 
 impl ConfigStore {
-    /// Opens the topic and reads it to its end; what it holds by then is no change.
-    pub async fn open(clients: &Clients, topic: &StorageTopic) -> Result<Self> {
+    /// Opens the topic and reads it to its end; what it holds by then is no change. A leader of this group, if it is given, writes in transactions.
+    pub async fn open(clients: &Clients, topic: &StorageTopic, leaders_of: Option<&str>) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let reader = shared.clone();
         let log = TopicLog::open(clients, topic, LIMIT, move |record| reader.take(record)).await?;
         shared.lock().changes = Changes::default();
-        Ok(Self { log, shared, turn: tokio::sync::Mutex::default() })
+        let leader = leaders_of.map(|group| LeaderWrites::new(clients, group)).transpose()?;
+        Ok(Self { log, leader, shared, turn: tokio::sync::Mutex::default() })
+    }
+
+    /// This worker leads from now on, or does not lead any more.
+    pub async fn lead(&self, leads: bool) {
+        let Some(leader) = &self.leader else { return };
+        if !leads {
+            leader.relinquish().await;
+        } else if let Err(error) = leader.claim().await {
+            tracing::warn!("the right to write to the config topic could not be claimed, the next write tries again: {error}");
+        }
     }
 
     /// What is read by now.
@@ -104,20 +117,25 @@ impl ConfigStore {
     pub async fn put_connector(&self, name: &str, config: &Props, initial: Option<TargetState>) -> Result<()> {
         let target = initial.map(|state| ConfigRecord::Target(name.to_owned(), Some(state)));
         let config = ConfigRecord::Connector(name.to_owned(), Some(config.clone()));
-        self.write(vec![target.into_iter().chain([config]).collect()]).await
+        self.lead_write(vec![target.into_iter().chain([config]).collect()]).await
     }
 
     /// Deletes a connector.
     pub async fn remove_connector(&self, name: &str) -> Result<()> {
         let gone = vec![ConfigRecord::Connector(name.to_owned(), None), ConfigRecord::Target(name.to_owned(), None)];
-        self.write(vec![gone]).await
+        self.lead_write(vec![gone]).await
     }
 
     /// Stores the configurations of a connector's tasks, then that they are all: a reader takes all or none of them.
     pub async fn put_task_configs(&self, name: &str, configs: &[Props]) -> Result<()> {
         let tasks = configs.iter().enumerate();
         let tasks: Vec<_> = tasks.map(|(task, config)| ConfigRecord::Task(name.to_owned(), task, config.clone())).collect();
-        self.write(vec![tasks, vec![ConfigRecord::Commit(name.to_owned(), configs.len())]]).await
+        self.lead_write(vec![tasks, vec![ConfigRecord::Commit(name.to_owned(), configs.len())]]).await
+    }
+
+    /// Stores how many producers of a connector's tasks may have begun to write: as many are fenced before the tasks that come after these.
+    pub async fn put_fencing(&self, name: &str, tasks: usize) -> Result<()> {
+        self.lead_write(vec![vec![ConfigRecord::Fencing(name.to_owned(), tasks)]]).await
     }
 
     /// Stores what is wanted of a connector.
@@ -127,7 +145,7 @@ impl ConfigStore {
 
     /// Stores the key that requests between workers are signed with from now on.
     pub async fn put_session_key(&self, key: SessionKey) -> Result<()> {
-        self.write(vec![vec![ConfigRecord::SessionKey(key)]]).await
+        self.lead_write(vec![vec![ConfigRecord::SessionKey(key)]]).await
     }
 
     /// Asks all workers for their part of a restart.
@@ -145,13 +163,26 @@ impl ConfigStore {
         self.log.close().await;
     }
 
-    /// Writes one group of records after the other and reads each back.
+    /// Writes what every worker may write.
     async fn write(&self, groups: Vec<Vec<ConfigRecord>>) -> Result<()> {
+        self.write_by(None, groups).await
+    }
+
+    /// Writes what only the leader may write.
+    async fn lead_write(&self, groups: Vec<Vec<ConfigRecord>>) -> Result<()> {
+        self.write_by(self.leader.as_ref(), groups).await
+    }
+
+    /// Writes one group of records after the other and reads each back.
+    async fn write_by(&self, leader: Option<&LeaderWrites>, groups: Vec<Vec<ConfigRecord>>) -> Result<()> {
         let _turn = self.turn.lock().await;
         let written = async {
             for group in groups.into_iter().filter(|group| !group.is_empty()) {
                 let entries: Vec<Entry> = group.iter().map(|record| (record.key().into_bytes(), record.value())).collect();
-                self.log.write(entries).await?;
+                match leader {
+                    Some(leader) => leader.write(self.log.topic(), entries).await?,
+                    None => self.log.write(entries).await?,
+                }
                 self.log.read_to_end().await?;
             }
             Ok(())

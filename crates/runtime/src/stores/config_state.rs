@@ -30,8 +30,10 @@ pub struct ConfigState {
     tasks: BTreeMap<String, Tasks>,
     /// configurations of tasks that no commit followed yet
     deferred: BTreeMap<String, BTreeMap<usize, Props>>,
-    /// by connector: how many producers of its tasks were fenced last
+    /// by connector: how many producers of its tasks may write; kept beyond its end, since one of its name may follow
     fenced: BTreeMap<String, usize>,
+    /// connectors whose tasks were configured since
+    unfenced: BTreeSet<String>,
 }
 
 /// What has changed since it was last asked for.
@@ -96,9 +98,14 @@ impl ConfigState {
         self.tasks.get(name).is_some_and(|tasks| tasks.inconsistent)
     }
 
-    /// How many producers of a connector's tasks were fenced last.
+    /// How many producers of a connector's earlier tasks may still write.
     pub fn fenced(&self, name: &str) -> Option<usize> {
         self.fenced.get(name).copied()
+    }
+
+    /// Whether the tasks that are configured now have to wait until those before them are fenced.
+    pub fn is_fencing_due(&self, name: &str) -> bool {
+        self.unfenced.contains(name)
     }
 
     /// Takes the next record in and notes what it changes.
@@ -120,7 +127,10 @@ impl ConfigState {
                     changes.targets.insert(name);
                 }
             }
-            ConfigRecord::Fencing(name, count) => drop(self.fenced.insert(name, count)),
+            ConfigRecord::Fencing(name, count) => {
+                self.unfenced.remove(&name);
+                self.fenced.insert(name, count);
+            }
             ConfigRecord::SessionKey(key) => {
                 self.session_key = Some(key);
                 changes.session_key = true;
@@ -134,7 +144,7 @@ impl ConfigState {
         self.connectors.remove(&name);
         self.tasks.remove(&name);
         self.deferred.remove(&name);
-        self.fenced.remove(&name);
+        self.unfenced.remove(&name);
         changes.connectors.remove(&name);
         changes.tasks.remove(&name);
         changes.targets.remove(&name);
@@ -150,6 +160,7 @@ impl ConfigState {
         if !tasks.inconsistent {
             tasks.configs.extend(deferred);
         }
+        self.unfenced.insert(name.clone());
         changes.tasks.insert(name);
     }
 }

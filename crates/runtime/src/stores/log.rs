@@ -67,7 +67,8 @@ impl TopicLog {
     ) -> Result<Self> {
         let (name, purpose) = (&topic.new.name, topic.storage.purpose());
         topic.ensure(&clients.admin()?).await?;
-        let mut consumer = Consumer::new(clients.config(purpose, &[])?).map_err(client_error)?;
+        let isolation = [("isolation.level", if topic.committed { "read_committed" } else { "read_uncommitted" })];
+        let mut consumer = Consumer::new(clients.config(purpose, &isolation)?).map_err(client_error)?;
         let failed = |error| client_error(error).context(&format!("topic '{name}'"));
         consumer.assign_topic(name, StartOffset::Earliest, LEADERS).await.map_err(failed)?;
         let mut ends = Consumer::new(clients.config(purpose, &[])?).map_err(client_error)?;
@@ -91,9 +92,15 @@ impl TopicLog {
         })
     }
 
-    /// Returns once everything is read that the topic holds now.
+    /// The topic's name.
+    pub fn topic(&self) -> &Arc<str> {
+        &self.topic
+    }
+
+    /// Returns once everything is read that the topic holds now; where only what is committed is read, once the transactions that are open
+    /// now have ended.
     pub async fn read_to_end(&self) -> Result<()> {
-        let ends = self.ends.lock().await.end_offsets().await.map_err(|error| self.context(client_error(error)))?;
+        let ends = self.ends.lock().await.high_watermarks().await.map_err(|error| self.context(client_error(error)))?;
         let mut progress = self.progress.clone();
         let there = |progress: &Progress| match progress {
             Ok(at) => at.iter().zip(&ends).all(|(at, end)| at >= end),

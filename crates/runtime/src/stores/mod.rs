@@ -8,6 +8,7 @@ mod clients;
 pub mod config;
 pub mod config_record;
 pub mod config_state;
+mod leader;
 mod log;
 pub mod status;
 pub mod status_record;
@@ -15,7 +16,7 @@ mod topic;
 
 pub use clients::Clients;
 pub use config::ConfigStore;
-pub use log::TopicLog;
+pub use log::{Entry, TopicLog};
 pub use status::StatusStore;
 pub use topic::{Storage, StorageTopic};
 

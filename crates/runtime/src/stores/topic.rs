@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use rowtide_api::{Error, ErrorKind, Result};
 use rowtide_kafka::{Admin, CreateOutcome, KafkaError, NewTopic};
 
-use crate::worker_config::WorkerConfig;
+use crate::worker_config::{ExactlyOnceSupport, WorkerConfig};
 
 /// Which of the three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct StorageTopic {
     pub storage: Storage,
     /// as it is created when it is missing
     pub new: NewTopic,
+    /// only what is committed is read
+    pub committed: bool,
 }
 
 impl StorageTopic {
@@ -85,7 +87,8 @@ impl StorageTopic {
             replication_factor: number("replication.factor").and_then(|count| i16::try_from(count).ok()).unwrap_or(-1),
             configs,
         };
-        Self { storage, new }
+        let committed = worker.exactly_once == ExactlyOnceSupport::Enabled && storage != Storage::Statuses;
+        Self { storage, new, committed }
     }
 
     /// Creates the topic, or makes sure that the one that is there will do.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rowtide_api::{ConfigKey, ConfigType, Error, Importance, Result, Validator};
 
-use super::{WorkerConfig, key as worker_key};
+use super::{ExactlyOnceSupport, WorkerConfig, key as worker_key};
 
 const fn key(name: &'static str, kind: ConfigType, default: Option<&'static str>, doc: &'static str) -> ConfigKey {
     let mut key = worker_key(name, kind, default, doc);
@@ -127,7 +127,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
             "exactly.once.source.support",
             ConfigType::String,
             Some("disabled"),
-            "disabled. Others are refused: transactions are not there yet.",
+            "enabled: each task writes records and offsets in transactions, so that readers with isolation.level=read_committed see each change once. \
+             All workers of a group are set to preparing first, then to enabled.",
         ),
         &["disabled", "preparing", "enabled"],
     ),
@@ -203,14 +204,14 @@ pub struct Membership {
 impl WorkerConfig {
     /// The worker of `rowtide distributed`.
     pub fn distributed(props: &rowtide_api::Props) -> Result<(Self, Membership)> {
-        let worker = Self::read(props, false)?;
+        let mut worker = Self::read(props, false)?;
         worker.insist(NEEDED)?;
         let view = super::definition().read(&worker.props);
-        let support = view.text("exactly.once.source.support")?;
-        if support != "disabled" {
-            return Err(Error::configuration(format!("exactly.once.source.support={support} is not there yet"))
-                .remedy("set it to disabled, or keep this group on Java workers"));
-        }
+        let exactly_once = match view.text("exactly.once.source.support")?.to_ascii_lowercase().as_str() {
+            "enabled" => ExactlyOnceSupport::Enabled,
+            "preparing" => ExactlyOnceSupport::Preparing,
+            _ => ExactlyOnceSupport::Disabled,
+        };
         for name in ["inter.worker.key.generation.algorithm", "inter.worker.signature.algorithm"] {
             if view.text(name)? != "HmacSHA256" {
                 return Err(Error::configuration(format!("{name}={} is not there yet", view.text(name)?))
@@ -230,6 +231,7 @@ impl WorkerConfig {
             key_ttl: Some(view.millis("inter.worker.key.ttl.ms")?).filter(|ttl| !ttl.is_zero()),
             join_unknown: view.text("rowtide.join.unknown")?.eq_ignore_ascii_case("fail"),
         };
+        worker.exactly_once = exactly_once;
         Ok((worker, membership))
     }
 }

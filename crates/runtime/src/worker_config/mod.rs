@@ -219,6 +219,17 @@ impl OverridePolicy {
     }
 }
 
+/// `exactly.once.source.support`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExactlyOnceSupport {
+    /// neither leader nor tasks write in transactions
+    Disabled,
+    /// the leader does, so that workers with `Enabled` may join
+    Preparing,
+    /// tasks do, too
+    Enabled,
+}
+
 /// A worker's configuration, checked.
 #[derive(Clone, Debug)]
 pub struct WorkerConfig {
@@ -236,6 +247,8 @@ pub struct WorkerConfig {
     pub topic_reset: bool,
     /// `connector.client.config.override.policy`
     pub override_policy: OverridePolicy,
+    /// of a worker of a group; any other is without
+    pub exactly_once: ExactlyOnceSupport,
     /// what fills in variables of connectors' configurations
     pub variables: Variables,
     /// `rowtide.backup.*`; none: no backups
@@ -303,6 +316,7 @@ impl WorkerConfig {
             topic_tracking: view.flag("topic.tracking.enable"),
             topic_reset: view.flag("topic.tracking.allow.reset"),
             override_policy,
+            exactly_once: ExactlyOnceSupport::Disabled,
             variables,
             backups: backup::Settings::read(&view)?,
             props,

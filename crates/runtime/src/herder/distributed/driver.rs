@@ -11,6 +11,7 @@ use rowtide_api::{Error, Result};
 use tokio::sync::mpsc;
 
 use super::Shared;
+use super::fencing;
 use super::machine::{Action, Change, Event, Machine, Status, Unit};
 use super::member::Command;
 use super::requests::Outcome;
@@ -24,8 +25,13 @@ use crate::worker_config::Membership;
 /// Length of a session key; Java's default for HmacSHA256.
 const KEY_BYTES: usize = 32;
 
-/// Writes to the config topic, in the order of their numbers.
-pub type Write = (u64, Vec<Change>);
+/// What is to happen with the config topic, in the order in which it was wanted.
+pub enum Write {
+    /// write these changes
+    Changes(u64, Vec<Change>),
+    /// this worker leads from now on, or does not any more
+    Lead(bool),
+}
 
 /// The task that owns the machine.
 pub struct Driver {
@@ -59,6 +65,8 @@ impl Driver {
             let actions = self.machine.handle(now(), event);
             if self.machine.generation() != generation {
                 self.note_generation();
+                // it lives as long as this
+                let _ = self.writes.send(Write::Lead(self.machine.leads()));
             }
             self.shared.sessioned.store(self.machine.sessioned(), Ordering::Relaxed);
             for action in actions {
@@ -108,7 +116,7 @@ impl Driver {
             Action::Leave => self.command(Command::Leave),
             Action::Refresh(number) => self.refresh(number),
             // it lives as long as this
-            Action::Write(number, changes) => drop(self.writes.send((number, changes))),
+            Action::Write(number, changes) => drop(self.writes.send(Write::Changes(number, changes))),
             Action::Status(status) => self.status(status).await,
             Action::CleanStatuses => self.clean_statuses(),
             Action::Plan(number, name) => self.plan(number, name),
@@ -116,8 +124,10 @@ impl Driver {
                 let configs = self.machine.configs();
                 let paused = configs.target(&id.connector) == Some(TargetState::Paused);
                 let config = configs.task_config(&id.connector, id.task)?;
+                let exactly_once = fencing::exactly_once(&self.shared, &id, config, &self.events);
                 let Shared { tasks, parts, statuses, .. } = &*self.shared;
-                if let Err(error) = tasks.start(parts, statuses, &id, config, paused, &self.events) {
+                let started = exactly_once.and_then(|once| tasks.start(parts, statuses, &id, config, once, paused, &self.events));
+                if let Err(error) = started {
                     tracing::error!(connector = id.connector, task = id.task, "the task has failed: {error}");
                     return Some(Event::Task(id, State::Failed, Some(trace(&error))));
                 }
@@ -213,9 +223,8 @@ impl Driver {
 
     fn forward_tasks(&self, name: String, tasks: Vec<rowtide_api::Props>, url: String) {
         let (shared, events) = (self.shared.clone(), self.events.clone());
-        let key = self.machine.configs().session_key.clone().filter(|_| self.machine.sessioned());
         tokio::spawn(async move {
-            let sent = shared.send_tasks(&name, tasks, &url, key).await;
+            let sent = shared.send_tasks(&name, tasks, &url).await;
             let sent = sent.map_err(|error| {
                 tracing::warn!(connector = name, "the leader did not take the connector's tasks: {error}");
                 error.to_string()
@@ -227,7 +236,14 @@ impl Driver {
 
 /// Writes to the config topic one after the other; what a write brings is told before it is told to be done.
 pub async fn write(shared: Arc<Shared>, mut writes: mpsc::UnboundedReceiver<Write>, events: mpsc::Sender<Event>) {
-    while let Some((number, changes)) = writes.recv().await {
+    while let Some(write) = writes.recv().await {
+        let (number, changes) = match write {
+            Write::Changes(number, changes) => (number, changes),
+            Write::Lead(leads) => {
+                shared.configs.lead(leads).await;
+                continue;
+            }
+        };
         let mut result = Ok(());
         for change in changes {
             if result.is_ok() {

@@ -9,11 +9,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::driver::{self, Driver};
+use super::fencing::Fencing;
 use super::machine::{Done, Event, Machine, Request, Settings};
 use super::protocol::{PROTOCOL_TYPE, Protocol};
 use super::requests::Outcome;
 use super::shared::{LogLevel, Shared};
-use super::{member, peer};
+use super::{fencing, member, peer};
 use crate::herder::answers::{self, no_connector, not_found};
 use crate::herder::hop::{self, Onward};
 use crate::herder::{
@@ -44,6 +45,8 @@ pub struct Start {
     pub url: String,
     /// of the client that is the group's member
     pub client: ClientConfig,
+    /// of a worker whose tasks are exactly once
+    pub fencing: Option<Fencing>,
     /// sets the level of a logger of this process
     pub log_level: LogLevel,
 }
@@ -62,7 +65,7 @@ pub struct DistributedHerder {
 impl DistributedHerder {
     /// Joins the group.
     pub fn start(start: Start) -> ApiResult<Self> {
-        let Start { parts, configs, statuses, membership, url, client, log_level } = start;
+        let Start { parts, configs, statuses, membership, url, client, fencing, log_level } = start;
         let settings = settings(&membership, url);
         let group = GroupSettings {
             group: membership.group.clone(),
@@ -72,7 +75,7 @@ impl DistributedHerder {
             heartbeat_interval: membership.heartbeat_interval,
         };
         let group = Group::new(client, group).map_err(client_error)?;
-        let shared = Arc::new(Shared::new(parts, configs, statuses, log_level));
+        let shared = Arc::new(Shared::new(parts, configs, statuses, fencing, log_level));
         let (events, inbox) = mpsc::channel(INBOX);
         let (commands, commanded) = mpsc::unbounded_channel();
         let (writes, written) = mpsc::unbounded_channel();
@@ -131,6 +134,10 @@ impl DistributedHerder {
     /// Stores, removes (none) or, without a list, resets offsets; to the end, also when who asked has gone.
     async fn change_offsets(&self, name: &str, offsets: Option<Vec<OffsetEntry>>) -> Result<String> {
         self.ask(Request::Offsets(name.to_owned())).await?;
+        if self.shared.fencing.is_some() {
+            // a task that was stopped here may go on elsewhere without knowing
+            fencing::fence(&self.shared, name).await?;
+        }
         let (shared, name, config) = (self.shared.clone(), name.to_owned(), self.config(name)?);
         let changed = tokio::spawn(async move { shared.parts.alter_offsets(&name, &config, offsets).await }).await;
         changed
@@ -304,6 +311,14 @@ impl Herder for DistributedHerder {
             verify(self.shared.configs.state().session_key.as_ref(), &call)?;
         }
         self.ask(Request::Tasks(name.to_owned(), tasks)).await.map(drop)
+    }
+
+    async fn fence(&self, name: &str, call: SignedCall) -> Result<()> {
+        if self.shared.is_sessioned() {
+            verify(self.shared.configs.state().session_key.as_ref(), &call)?;
+        }
+        self.ask(Request::Fence(name.to_owned())).await?;
+        fencing::fence(&self.shared, name).await
     }
 
     async fn topics(&self, name: &str) -> Result<Vec<String>> {

@@ -3,7 +3,7 @@
 //! Four parts are pure: no IO, no clock, no tokio. `protocol` is the bytes of the group's protocol, `assignor` what
 //! the leader computes, `unknown` the check before joining, `machine` what a worker does. IO belongs to `stores` (the three
 //! topics), to the Kafka crate (membership), and to the driver, which brings them together: `driver` with `member` (the group),
-//! `tasks` (what runs here), `requests` (who waits for an answer) and `peer` (other workers' REST); `herder` is what REST talks to.
+//! `fencing` (exactly once), `tasks` (what runs here), `requests` (who waits for an answer) and `peer` (other workers' REST); `herder` is what REST talks to.
 //!
 //! # Driving the machine
 //!
@@ -36,6 +36,7 @@
 
 pub mod assignor;
 mod driver;
+mod fencing;
 mod herder;
 pub mod machine;
 mod member;
@@ -46,6 +47,7 @@ mod shared;
 mod tasks;
 pub mod unknown;
 
+pub use fencing::Fencing;
 pub use herder::{DistributedHerder, Start};
 pub use shared::LogLevel;
 use shared::Shared;

@@ -8,12 +8,13 @@ use rowtide_api::{Error, Props};
 use serde_json::Value;
 use tokio::sync::{MutexGuard, mpsc};
 
+use super::fencing::Fencing;
 use super::machine::Event;
 use super::peer::Call;
 use super::requests::Requests;
 use super::tasks::Tasks;
 use crate::herder::Parts;
-use crate::stores::config_record::{SessionKey, properties};
+use crate::stores::config_record::properties;
 use crate::stores::{ConfigStore, StatusStore};
 
 /// Sets the level of a logger.
@@ -26,6 +27,8 @@ pub struct Shared {
     pub statuses: Arc<StatusStore>,
     pub tasks: Tasks,
     pub requests: Requests,
+    /// none: tasks are not exactly once
+    pub fencing: Option<Fencing>,
     /// requests between workers are signed
     pub sessioned: AtomicBool,
     log_level: LogLevel,
@@ -34,13 +37,14 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(parts: Parts, configs: ConfigStore, statuses: StatusStore, log_level: LogLevel) -> Self {
+    pub fn new(parts: Parts, configs: ConfigStore, statuses: StatusStore, fencing: Option<Fencing>, log_level: LogLevel) -> Self {
         Self {
             parts,
             configs,
             statuses: Arc::new(statuses),
             tasks: Tasks::default(),
             requests: Requests::default(),
+            fencing,
             sessioned: AtomicBool::new(true),
             log_level,
             telling: tokio::sync::Mutex::default(),
@@ -67,7 +71,7 @@ impl Shared {
     }
 
     /// Sends the configurations of a connector's tasks to the leader.
-    pub async fn send_tasks(&self, name: &str, tasks: Vec<Props>, leader: &str, key: Option<SessionKey>) -> Result<(), Error> {
+    pub async fn send_tasks(&self, name: &str, tasks: Vec<Props>, leader: &str) -> Result<(), Error> {
         let body = Value::Array(tasks.iter().map(properties).collect()).to_string().into_bytes();
         let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
         let call = Call {
@@ -76,16 +80,23 @@ impl Shared {
             headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
             body,
         };
+        self.call_leader(call).await
+    }
+
+    /// Sends the leader something that only members of the group may ask for.
+    pub async fn call_leader(&self, call: Call) -> Result<(), Error> {
+        let key = self.configs.state().session_key.clone().filter(|_| self.is_sessioned());
         let call = match key {
             Some(key) => call.signed(&key),
             None => call,
         };
+        let url = call.url.clone();
         let answer = call.send().await?;
         if answer.status < 300 {
             return Ok(());
         }
         Err(Error::transient(format!(
-            "the leader at {leader} answered {}: {}",
+            "the leader answered {} to {url}: {}",
             answer.status,
             String::from_utf8_lossy(&answer.body)
         )))

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::machine::Event;
 use crate::herder::{Parts, State, TaskId};
-use crate::pipeline::{Signals, TaskHandle, TaskMetrics};
+use crate::pipeline::{ExactlyOnce, Signals, TaskHandle, TaskMetrics};
 use crate::stores::StatusStore;
 use crate::stores::status_record::{ActiveTopic, StatusRecord};
 
@@ -45,12 +45,13 @@ impl Tasks {
         statuses: &Arc<StatusStore>,
         id: &TaskId,
         config: &Props,
+        exactly_once: Option<ExactlyOnce>,
         paused: bool,
         events: &mpsc::Sender<Event>,
     ) -> Result<()> {
         own_offsets(parts, config)?;
         let metrics = locked(&self.metrics).entry(id.clone()).or_default().clone();
-        let handle = parts.start_task(&id.connector, id.task, config, metrics.clone(), paused)?;
+        let handle = parts.start_task(&id.connector, id.task, config, metrics.clone(), exactly_once, paused)?;
         let tracked = parts.worker.topic_tracking.then(|| statuses.clone());
         let watcher = tokio::spawn(watch(id.clone(), handle.states(), metrics, tracked, events.clone()));
         locked(&self.running).insert(id.clone(), Running { handle, watcher });

@@ -95,7 +95,7 @@ impl Connector {
             self.metrics.push(Arc::default());
         }
         let (config, metrics) = (&self.task_configs[number], self.metrics[number].clone());
-        match parts.start_task(name, number, config, metrics, self.target == TargetState::Paused) {
+        match parts.start_task(name, number, config, metrics, None, self.target == TargetState::Paused) {
             Ok(task) => Task::Running(task),
             Err(error) => {
                 tracing::error!(connector = name, task = number, "the task has failed: {error}");

@@ -134,6 +134,8 @@ pub enum Request {
     RestartTask(TaskId),
     /// alter or reset offsets of a connector
     Offsets(String),
+    /// fence the producers of a connector's earlier tasks; its signature was checked
+    Fence(String),
     /// the configurations of its tasks, from the worker that has the connector; its signature was checked
     Tasks(String, Vec<Props>),
 }
@@ -143,7 +145,7 @@ pub enum Request {
 pub enum Done {
     /// it is carried out
     Plain,
-    /// the worker may now read, merge, or change offsets itself, from [`Machine::configs`] as it is now
+    /// the worker may now read, merge, fence, or change offsets itself, from [`Machine::configs`] as it is now
     Proceed,
     /// the connector has this configuration; true: it is new
     Put(bool, Props),

@@ -132,10 +132,12 @@ impl Machine {
                 self.refreshing.insert(number, Asked { id, request: Request::Offsets(name), forward: asked.forward });
                 self.act(Action::Refresh(number));
             }
-            Request::Patch(name) | Request::Delete(name) | Request::Tasks(name, _) if self.configs.config(&name).is_none() => {
+            Request::Patch(name) | Request::Delete(name) | Request::Fence(name) | Request::Tasks(name, _)
+                if self.configs.config(&name).is_none() =>
+            {
                 self.answer(id, Err(no_connector(&name)));
             }
-            Request::Patch(_) | Request::Read | Request::RestartTask(_) => self.answer(id, Ok(Done::Proceed)),
+            Request::Patch(_) | Request::Fence(_) | Request::Read | Request::RestartTask(_) => self.answer(id, Ok(Done::Proceed)),
             Request::Delete(name) => self.change(id, Done::Plain, vec![Change::Remove(name)]),
             Request::Tasks(name, tasks) => {
                 if !tasks.is_empty() && self.configs.target(&name) == Some(TargetState::Stopped) {
