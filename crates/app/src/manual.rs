@@ -41,10 +41,11 @@ pub fn pages() -> Vec<Page> {
          client options are taken under `producer.` and `admin.`.\n\n\
          A worker of a group (`rowtide distributed`) differs from Java's in this: it shows connectors, configurations and states also while the group \
          forms anew, where Java answers 409; offsets that are not stored within `offset.flush.timeout.ms` are not written late, when another worker may \
-         have the task, but stored again at the next interval; a connector with an `offsets.storage.topic` of its own, and exactly once, are refused; \
+         have the task, but stored again at the next interval; a connector with an `offsets.storage.topic` of its own is refused; \
          tasks of a connector that was deleted stop at once, and a leader that the group has put out stops its own; a worker that hears nothing from the \
          broker stops its tasks after `session.timeout.ms`, where Java does after one heartbeat. With `rowtide.backup.directory` each worker backs up the whole \
-         group: give each a directory of its own.",
+         group: give each a directory of its own.\n\n\
+         What `exactly.once.source.support=enabled` gives, and to whom, stands in [guarantees.md](guarantees.md).",
     );
     grouped(&mut worker, worker_config::definition());
     pages.push(Page { name: "worker.md", text: worker });

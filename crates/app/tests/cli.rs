@@ -63,7 +63,7 @@ fn a_worker_file_that_cannot_be_used_is_named_with_what_is_wrong() {
     let topics = "group.id=g\nconfig.storage.topic=c\noffset.storage.topic=o\n";
     refused(&group(topics), &["status.storage.topic"]);
     let topics = format!("{topics}status.storage.topic=s\n");
-    refused(&group(&format!("{topics}exactly.once.source.support=enabled")), &["exactly.once.source.support", "Remedy:"]);
+    refused(&group(&format!("{topics}exactly.once.source.support=perhaps")), &["exactly.once.source.support", "preparing"]);
     refused(&group(&format!("{topics}offset.storage.partitions=0")), &["offset.storage.partitions", "-1"]);
     refused(&group(&format!("{topics}connect.protocol=slow")), &["connect.protocol"]);
 }
