@@ -6,6 +6,7 @@
 use crate::client::{Client, ClusterMetadata, TopicMetadata, backoff};
 use crate::config::ClientConfig;
 use crate::error::{KafkaError, codes};
+use crate::producer::Coordinator;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
@@ -149,6 +150,18 @@ impl Admin {
             Ok(result.configs.into_iter().map(|c| (c.name.to_string(), c.value.map(|v| v.to_string()))).collect())
         })
         .await
+    }
+
+    /// Fences the producers of these transactional ids: they can write no more, and what they left open is aborted (Java's
+    /// `FenceProducersHandler`). When this is done none of their transactions can be committed any more.
+    pub async fn fence_producers(&self, ids: &[String]) -> Result<(), KafkaError> {
+        // As long as the request may take: brokers refuse a longer transaction timeout than their own limit (KAFKA-16570).
+        let timeout = self.client.config.request_timeout.max(Duration::from_millis(1));
+        for id in ids {
+            let coordinator = Coordinator::new(self.client.clone(), id);
+            coordinator.init(timeout, API_TIMEOUT, "default.api.timeout.ms").await?;
+        }
+        Ok(())
     }
 
     /// Sends to the controller (a ZooKeeper-era cluster insists on it), again over retriable errors.

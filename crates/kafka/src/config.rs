@@ -95,6 +95,10 @@ pub struct ProducerSettings {
     pub max_block: Duration,
     /// `partitioner.ignore.keys`.
     pub ignore_keys: bool,
+    /// `transactional.id`: every record belongs to a transaction (KIP-98).
+    pub transactional_id: Option<String>,
+    /// `transaction.timeout.ms`: Kafka aborts a transaction that is open for longer.
+    pub transaction_timeout: Duration,
 }
 
 /// Everything a client needs to know.
@@ -175,8 +179,6 @@ const ACCEPTED: &[&str] = &[
     "compression.zstd.level",
     "client.rack",
     "max.poll.records",
-    "transactional.id",
-    "transaction.timeout.ms",
     "group.protocol",
 ];
 
@@ -290,6 +292,11 @@ fn producer(r: &mut Reader<'_>) -> Result<ProducerSettings, KafkaError> {
             idempotence = false;
         }
     }
+    let transactional_id = r.text("transactional.id").map(str::to_owned);
+    // Java's `ProducerConfig.postProcessAndValidateIdempotenceConfigs` looks at it last and has one message for all of it.
+    if transactional_id.is_some() && !idempotence {
+        return Err(bad("transactional.id", "Cannot set a transactional.id without also enabling idempotence."));
+    }
     let compression = r.text("compression.type").unwrap_or("none");
     Ok(ProducerSettings {
         acks,
@@ -306,6 +313,8 @@ fn producer(r: &mut Reader<'_>) -> Result<ProducerSettings, KafkaError> {
         idempotence,
         max_block: r.millis("max.block.ms", 60_000)?,
         ignore_keys: r.flag("partitioner.ignore.keys", false)?,
+        transactional_id,
+        transaction_timeout: Duration::from_millis(r.number("transaction.timeout.ms", 60_000, 0, int)? as u64),
     })
 }
 
@@ -418,6 +427,19 @@ mod tests {
         ] {
             let error = read(&pairs).unwrap_err().to_string();
             assert!(error.contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_transactional_id_needs_idempotence() {
+        let c = read(&[("transactional.id", "t-0"), ("transaction.timeout.ms", "9000")]).unwrap();
+        assert_eq!((c.producer.transactional_id.as_deref(), c.producer.transaction_timeout.as_secs()), (Some("t-0"), 9));
+        assert_eq!(read(&[]).unwrap().producer.transaction_timeout.as_secs(), 60);
+        for other in
+            [("enable.idempotence", "false"), ("acks", "1"), ("max.in.flight.requests.per.connection", "6"), ("retries", "0")]
+        {
+            let error = read(&[("transactional.id", "t-0"), other]).unwrap_err().to_string();
+            assert!(error.contains("Cannot set a transactional.id without also enabling idempotence."), "{error}");
         }
     }
 

@@ -106,8 +106,8 @@ impl Consumer {
             .collect();
         let offsets = match start {
             StartOffset::At(offset) => vec![offset; self.assigned.len()],
-            StartOffset::Earliest => self.offsets(-2).await?,
-            StartOffset::Latest => self.offsets(-1).await?,
+            StartOffset::Earliest => self.offsets(-2, self.client.config.read_committed).await?,
+            StartOffset::Latest => self.end_offsets().await?,
         };
         for (assigned, offset) in self.assigned.iter_mut().zip(offsets) {
             assigned.position = offset;
@@ -122,15 +122,22 @@ impl Consumer {
 
     /// The offset after the last record of each assigned partition (the last stable one under `read_committed`).
     pub async fn end_offsets(&mut self) -> Result<Vec<i64>, KafkaError> {
-        self.offsets(-1).await
+        self.offsets(-1, self.client.config.read_committed).await
+    }
+
+    /// The offset after all that each assigned partition holds, open transactions included, whatever `isolation.level` is. A
+    /// position under `read_committed` gets there once the transactions before it have ended: Connect reads its topics to here
+    /// (`KafkaBasedLog.readToLogEnd` by an admin client), so that what is being committed is waited for.
+    pub async fn high_watermarks(&mut self) -> Result<Vec<i64>, KafkaError> {
+        self.offsets(-1, false).await
     }
 
     /// Offsets by the protocol's special timestamps, over retriable errors for up to a minute.
-    async fn offsets(&mut self, timestamp: i64) -> Result<Vec<i64>, KafkaError> {
+    async fn offsets(&mut self, timestamp: i64, committed: bool) -> Result<Vec<i64>, KafkaError> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let mut failures = 0;
         loop {
-            let error = match self.offsets_once(timestamp).await {
+            let error = match self.offsets_once(timestamp, committed).await {
                 Ok(offsets) => return Ok(offsets),
                 Err(error) => error,
             };
@@ -143,7 +150,7 @@ impl Consumer {
         }
     }
 
-    async fn offsets_once(&mut self, timestamp: i64) -> Result<Vec<i64>, KafkaError> {
+    async fn offsets_once(&mut self, timestamp: i64, committed: bool) -> Result<Vec<i64>, KafkaError> {
         self.find_leaders().await?;
         let mut offsets = vec![0; self.assigned.len()];
         for (leader, members) in self.by_leader() {
@@ -154,7 +161,7 @@ impl Consumer {
             });
             let request = ListOffsetsRequest::default()
                 .with_replica_id(BrokerId(-1))
-                .with_isolation_level(i8::from(self.client.config.read_committed))
+                .with_isolation_level(i8::from(committed))
                 .with_topics(topics.collect());
             let connection = self.client.broker(leader).await?;
             let response = connection.call_newest(&request, LIST_OFFSETS).await?;
@@ -302,9 +309,10 @@ impl Consumer {
         Ok(())
     }
 
-    /// Reads everything up to the end that the topics had when this was called.
+    /// Reads everything up to the end that the topics had when this was called; under `read_committed` it waits for the end of
+    /// the transactions that were open then.
     pub async fn read_to_end(&mut self, on_record: &mut dyn FnMut(ConsumedRecord)) -> Result<(), KafkaError> {
-        let ends = self.end_offsets().await?;
+        let ends = self.high_watermarks().await?;
         while self.assigned.iter().zip(&ends).any(|(a, end)| a.position < *end) {
             for record in self.poll(Duration::from_millis(500)).await? {
                 on_record(record);

@@ -74,6 +74,23 @@ pub enum KafkaError {
         /// What was expected and what came.
         problem: String,
     },
+    /// A newer producer of this transactional id is at work (KIP-98): this one can never write again, and its open transaction
+    /// is aborted.
+    #[error(
+        "another producer with transactional.id '{transactional_id}' took this one's place (or a transaction was open for longer than transaction.timeout.ms, and Kafka aborted it)"
+    )]
+    Fenced {
+        /// The `transactional.id`.
+        transactional_id: String,
+    },
+    /// A transaction cannot go on, though no other producer took its place.
+    #[error("transaction of transactional.id '{transactional_id}': {problem}")]
+    Transaction {
+        /// The `transactional.id`.
+        transactional_id: String,
+        /// What happened, and what became of the transaction.
+        problem: String,
+    },
     /// The client was closed.
     #[error("the Kafka client is closed")]
     Closed,
@@ -203,22 +220,29 @@ pub(crate) mod codes {
     pub const LEADER_NOT_AVAILABLE: i16 = 5;
     pub const NOT_LEADER_OR_FOLLOWER: i16 = 6;
     pub const MESSAGE_TOO_LARGE: i16 = 10;
+    pub const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
     pub const COORDINATOR_NOT_AVAILABLE: i16 = 15;
     pub const NOT_COORDINATOR: i16 = 16;
+    pub const INVALID_TOPIC_EXCEPTION: i16 = 17;
     pub const RECORD_LIST_TOO_LARGE: i16 = 18;
     pub const ILLEGAL_GENERATION: i16 = 22;
     pub const UNKNOWN_MEMBER_ID: i16 = 25;
     pub const REBALANCE_IN_PROGRESS: i16 = 27;
+    pub const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
     pub const UNSUPPORTED_VERSION: i16 = 35;
     pub const TOPIC_ALREADY_EXISTS: i16 = 36;
     pub const NOT_CONTROLLER: i16 = 41;
     pub const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
     pub const DUPLICATE_SEQUENCE_NUMBER: i16 = 46;
     pub const INVALID_PRODUCER_EPOCH: i16 = 47;
+    pub const INVALID_TXN_STATE: i16 = 48;
+    pub const CONCURRENT_TRANSACTIONS: i16 = 51;
+    pub const OPERATION_NOT_ATTEMPTED: i16 = 55;
     pub const KAFKA_STORAGE_ERROR: i16 = 56;
     pub const UNKNOWN_PRODUCER_ID: i16 = 59;
     pub const FENCED_LEADER_EPOCH: i16 = 74;
     pub const MEMBER_ID_REQUIRED: i16 = 79;
+    pub const PRODUCER_FENCED: i16 = 90;
 }
 
 /// Whether the code says that the client's picture of the cluster is out of date (Java's `InvalidMetadataException`).

@@ -53,6 +53,7 @@ mod compression;
 mod config;
 mod connection;
 mod consumer;
+mod coordinator;
 mod error;
 mod group;
 mod jaas;

@@ -7,15 +7,11 @@ use bytes::Bytes;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
-use kafka_protocol::messages::{
-    FindCoordinatorRequest, GroupId, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest,
-};
+use kafka_protocol::messages::{GroupId, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest};
 use kafka_protocol::protocol::StrBytes;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// From this version on a request asks for several coordinators (KIP-699).
-const FIND_MANY: i16 = 4;
 /// From this version on several members leave at once (KIP-345).
 const LEAVE_MANY: i16 = 3;
 /// From this version on the broker checks that the protocol is the one that the member joined with (KIP-559).
@@ -44,26 +40,6 @@ impl Group {
     /// The generation's number and protocol; a member of none is told so as the broker would tell it.
     fn generation(&self) -> Result<&Joined, KafkaError> {
         self.joined.as_ref().ok_or_else(|| KafkaError::broker(codes::ILLEGAL_GENERATION, "a request without a generation", None))
-    }
-
-    pub(super) async fn find_coordinator(&self) -> Result<i32, KafkaError> {
-        // so that the client knows the brokers' addresses
-        self.client.metadata(Some(&[]), false).await?;
-        let connection = self.client.any().await?;
-        let version = connection.version::<FindCoordinatorRequest>(i16::MAX)?;
-        let group = text(&self.settings.group);
-        let request = if version >= FIND_MANY {
-            FindCoordinatorRequest::default().with_coordinator_keys(vec![group])
-        } else {
-            FindCoordinatorRequest::default().with_key(group)
-        };
-        let response = self.told(&connection, connection.call(&request, version).await)?;
-        let (code, node) = match response.coordinators.first() {
-            Some(found) => (found.error_code, found.node_id),
-            None => (response.error_code, response.node_id),
-        };
-        self.check(code, "the search for the coordinator of")?;
-        Ok(node.0)
     }
 
     pub(super) async fn try_join(&mut self, protocols: &[(String, Bytes)]) -> Result<Joined, KafkaError> {

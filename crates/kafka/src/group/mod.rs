@@ -1,6 +1,6 @@
 //! Membership of a group with Kafka's classic protocol (KIP-62, KIP-394), for any protocol type.
 //!
-//! Here: finding the coordinator, joining, handing assignments out, heartbeats, leaving, and what each error code means for a
+//! Here: joining, handing assignments out, heartbeats, leaving, and what each error code means for a
 //! member. Metadata and assignments are bytes that this module does not look into. Not here: who gets what, and what a member
 //! does with it. Kafka answers the requests of one connection one after the other, and a join only once all members have joined:
 //! a member therefore has connections of its own.
@@ -10,6 +10,7 @@ mod calls;
 use crate::client::{Client, backoff};
 use crate::config::ClientConfig;
 use crate::connection::Connection;
+use crate::coordinator::{Kind, find_coordinator};
 use crate::error::{KafkaError, codes};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -238,7 +239,7 @@ impl Group {
         let id = match self.coordinator {
             Some(id) => id,
             None => {
-                let id = self.find_coordinator().await?;
+                let id = find_coordinator(&self.client, Kind::Group, &self.settings.group).await?;
                 *self.coordinator.insert(id)
             }
         };

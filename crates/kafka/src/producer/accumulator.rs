@@ -5,6 +5,7 @@
 
 use super::ProducerRecord;
 use super::batch::{Batch, Body, ID_SPAN, Partition, Readiness, Urgency};
+use super::transaction::Transaction;
 use crate::client::ClusterMetadata;
 use crate::config::ProducerSettings;
 use crate::error::{KafkaError, ProduceError, codes};
@@ -34,7 +35,7 @@ pub(super) struct Topic {
 #[derive(Default)]
 pub(super) struct Target {
     /// Partitions with waiting batches, in turn.
-    active: VecDeque<usize>,
+    pub active: VecDeque<usize>,
     pub in_flight: usize,
     pub throttled_until: Option<Instant>,
 }
@@ -44,6 +45,8 @@ pub(super) struct Target {
 pub(super) enum Turn {
     /// Something is due.
     Send,
+    /// These partitions have to join the transaction first.
+    Add(Vec<usize>),
     /// Nothing before this moment or the next notice.
     Wait(Option<Instant>),
 }
@@ -77,6 +80,8 @@ pub(super) struct Accumulator {
     pub next_id: u64,
     pub flush_through: u64,
     pub producer: Option<(i64, i16)>,
+    /// Of a producer with a `transactional.id`.
+    pub transaction: Option<Transaction>,
     pub closing: bool,
     /// Compressed size of recent batches by their uncompressed size; 1 without compression.
     pub ratio: f64,
@@ -90,6 +95,7 @@ impl Accumulator {
         let mut seed = [0u8; 8];
         // Only spreads keyless records; any seed will do.
         let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut seed);
+        let transaction = settings.transactional_id.clone().map(Transaction::new);
         Self {
             settings,
             names: HashMap::new(),
@@ -104,6 +110,7 @@ impl Accumulator {
             next_id: ID_SPAN,
             flush_through: 0,
             producer: None,
+            transaction,
             closing: false,
             ratio: 1.0,
             fatal: None,
@@ -221,9 +228,11 @@ impl Accumulator {
             Some(Ok(at)) => at,
         };
         let batch_size = self.batch_limit();
+        let closed_below = self.transaction.as_ref().map_or(0, Transaction::closed_below);
         let partition = &mut self.partitions[at];
         let mut wake = None;
-        let fits = partition.queue.back().is_some_and(|b| matches!(&b.body, Body::Open(o) if o.len() + size <= batch_size));
+        let open = partition.queue.back().filter(|batch| batch.id >= closed_below);
+        let fits = open.is_some_and(|b| matches!(&b.body, Body::Open(o) if o.len() + size <= batch_size));
         if !fits {
             // Somewhat more than the largest one: a buffer that falls short by a few bytes is copied to one of twice the size.
             let capacity = (partition.size_hint + partition.size_hint / 8).max(size).min(batch_size.max(size));
@@ -278,8 +287,11 @@ impl Accumulator {
             return Turn::Wait(Some(until));
         }
         let urgency = self.urgency(target.in_flight);
+        if let Some(turn) = self.transactional_turn(node, now, &urgency) {
+            return turn;
+        }
         let mut next: Option<Instant> = None;
-        for at in &target.active {
+        for at in target.active.iter().filter(|at| !self.is_held(**at)) {
             match self.partitions[*at].readiness(node, now, &urgency) {
                 Readiness::Ready => return Turn::Send,
                 Readiness::At(at) | Readiness::Backoff(at) => next = Some(next.map_or(at, |n| n.min(at))),
@@ -298,7 +310,8 @@ impl Accumulator {
         let mut total = 0;
         for _ in 0..turns {
             let Some(at) = self.targets.get_mut(&node).and_then(|t| t.active.pop_front()) else { break };
-            if matches!(self.partitions[at].readiness(node, now, &urgency), Readiness::Ready | Readiness::At(_)) {
+            let readiness = self.partitions[at].readiness(node, now, &urgency);
+            if matches!(readiness, Readiness::Ready | Readiness::At(_)) && !self.is_held(at) {
                 let size = self.partitions[at].queue.front().map_or(0, Batch::len);
                 if !taken.is_empty() && total + size > self.settings.max_request_size {
                     if let Some(target) = self.targets.get_mut(&node) {
@@ -337,7 +350,8 @@ impl Accumulator {
                 None => ProducerState::NONE,
                 Some(current) => {
                     let producer = *partition.producer.get_or_insert(current);
-                    partition.take_sequences(producer, batch.tokens.len() as i32)
+                    let state = partition.take_sequences(producer, batch.tokens.len() as i32);
+                    ProducerState { transactional: self.transaction.is_some(), ..state }
                 }
             });
         }

@@ -2,13 +2,15 @@
 //!
 //! Idempotent by default, `acks=all`, at most `max.in.flight.requests.per.connection` requests a broker, order kept within a
 //! partition over retries. Here: the API and what its parts share. The parts: `accumulator` (waiting records), `batch`
-//! (one partition), `outcome` (what an answer means), `request` (its bytes), `sender` (the tasks).
+//! (one partition), `outcome` (what an answer means), `request` (its bytes), `sender` (the tasks), `transaction` (what a
+//! `transactional.id` adds).
 
 mod accumulator;
 mod batch;
 mod outcome;
 mod request;
 mod sender;
+mod transaction;
 
 use crate::client::{Client, backoff};
 use crate::config::ClientConfig;
@@ -22,6 +24,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+pub(crate) use transaction::Coordinator;
 
 /// Records that are appended under one hold of the lock.
 const CHUNK: usize = 256;
@@ -65,6 +68,8 @@ pub struct Delivery {
 /// What the API and the tasks share.
 struct Shared {
     client: Arc<Client>,
+    /// Of a producer with a `transactional.id`.
+    coordinator: Option<Coordinator>,
     state: Mutex<Accumulator>,
     deliveries: mpsc::UnboundedSender<Delivery>,
     /// Wakes a broker's sender.
@@ -105,9 +110,12 @@ impl Shared {
         }
     }
 
-    fn deliver(&self, settled: Vec<Delivery>) {
+    fn deliver(&self, mut settled: Vec<Delivery>) {
         if settled.is_empty() {
             return;
+        }
+        if self.coordinator.is_some() && settled.iter().any(|delivery| delivery.result.is_err()) {
+            settled.extend(self.lock().sweep());
         }
         for delivery in settled {
             // A caller that no longer listens does not want to know.
@@ -131,7 +139,7 @@ impl Shared {
     fn fail_for_good(&self, error: KafkaError) {
         let failed = {
             let mut accumulator = self.lock();
-            accumulator.fatal.get_or_insert(error.clone());
+            accumulator.give_up(error.clone());
             accumulator.fail_waiting(|_, _| true, &ProduceError::Client(error))
         };
         self.deliver(failed);
@@ -165,6 +173,8 @@ pub struct Producer {
     keeper: JoinHandle<()>,
     /// Metadata of new topics is asked for by one caller at a time.
     lookup: tokio::sync::Mutex<()>,
+    /// Transactions are ended by one caller at a time.
+    ending: tokio::sync::Mutex<()>,
 }
 
 impl Drop for Producer {
@@ -183,8 +193,10 @@ impl Producer {
     /// The channel is unbounded, but holds no more than one report per settled batch, 8 bytes a record.
     pub fn new(config: ClientConfig, deliveries: mpsc::UnboundedSender<Delivery>) -> Result<Self, KafkaError> {
         let settings = config.producer.clone();
+        let client = Client::new(config)?;
         let shared = Arc::new(Shared {
-            client: Client::new(config)?,
+            coordinator: settings.transactional_id.as_deref().map(|id| Coordinator::new(client.clone(), id)),
+            client,
             state: Mutex::new(Accumulator::new(settings)),
             deliveries,
             targets: Mutex::default(),
@@ -194,7 +206,7 @@ impl Producer {
         });
         shared.refresh.notify_one();
         let keeper = tokio::spawn(sender::run_keeper(shared.clone()));
-        Ok(Self { shared, keeper, lookup: tokio::sync::Mutex::default() })
+        Ok(Self { shared, keeper, lookup: tokio::sync::Mutex::default(), ending: tokio::sync::Mutex::default() })
     }
 
     /// Takes records over, waiting while `buffer.memory` is full (at most `max.block.ms`). Every record that was taken gets its
@@ -209,6 +221,9 @@ impl Producer {
             }
             if accumulator.closing {
                 return Err(KafkaError::Closed);
+            }
+            if let Some(error) = accumulator.not_initialized() {
+                return Err(error);
             }
         }
         self.ensure_topics(&records).await;
@@ -275,6 +290,7 @@ impl Producer {
                     },
                 };
                 taken += 1;
+                accumulator.doom(&refusal, false);
                 refused.push(refusal_of(record, refusal));
             }
         }
@@ -288,6 +304,7 @@ impl Producer {
     }
 
     fn refuse(&self, records: &[ProducerRecord], error: &ProduceError) {
+        self.shared.lock().doom(error, false);
         self.shared.deliver(records.iter().map(|r| refusal_of(r, error.clone())).collect());
     }
 
@@ -372,10 +389,18 @@ impl Producer {
         }
     }
 
-    /// Takes no more records, waits up to `timeout` for the rest, and fails what is left then.
+    /// Takes no more records, waits up to `timeout` for the rest, and fails what is left then. A transaction that is open is
+    /// aborted within that time, as `KafkaProducer.close` does it, so that readers need not wait for its timeout.
     pub async fn close(self, timeout: Duration) {
         self.shared.lock().closing = true;
-        let _ = tokio::time::timeout(timeout, self.flush()).await;
+        let rest = async {
+            self.flush().await;
+            if self.shared.coordinator.is_some() {
+                // What could not be aborted now is aborted by the next producer, or by Kafka in time.
+                let _ = self.abort_transaction().await;
+            }
+        };
+        let _ = tokio::time::timeout(timeout, rest).await;
         self.shared.fail_for_good(KafkaError::Closed);
     }
 }

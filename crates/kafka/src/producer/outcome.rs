@@ -1,7 +1,8 @@
 //! What becomes of a batch after it was sent: delivered, sent again, split, or failed.
 //!
-//! The classification follows Java's `Sender.completeBatch` and `TransactionManager.canRetry` for an idempotent producer
-//! outside transactions. Pure state; not here: IO.
+//! The classification follows Java's `Sender.completeBatch` and `TransactionManager.canRetry`. Within a transaction no sequence
+//! number is given twice and no epoch raised: a batch that would need it fails, and the transaction with it (`transaction`).
+//! Pure state; not here: IO.
 
 use super::Delivery;
 use super::accumulator::{Accumulator, Outgoing};
@@ -61,6 +62,9 @@ impl Accumulator {
             (None, Some(detail)) => format!("{}: {detail}", code_name(code)),
             (None, None) => code_name(code),
         });
+        if let Some(error) = self.fenced_by(code) {
+            return Some(self.fail(partition, batch, error.into()));
+        }
         let again = match &lost {
             Some(error) => error.is_retriable(),
             None => self.worth_another_try(partition, batch.id, code),
@@ -68,9 +72,10 @@ impl Accumulator {
         if !again || batch.attempts > self.settings.retries || self.fatal.is_some() {
             let topic = self.partitions[partition].topic.clone();
             let index = self.partitions[partition].index;
-            let error = match lost {
-                Some(error) => error.into(),
-                None => ProduceError::Broker { topic, partition: index, code, name: code_name(code), detail },
+            let error = match (lost, &self.fatal) {
+                (_, Some(fenced @ KafkaError::Fenced { .. })) => fenced.clone().into(),
+                (Some(error), _) => error.into(),
+                (None, _) => ProduceError::Broker { topic, partition: index, code, name: code_name(code), detail },
             };
             return Some(self.fail(partition, batch, error));
         }
@@ -85,8 +90,11 @@ impl Accumulator {
 
     fn worth_another_try(&mut self, at: usize, id: u64, code: i16) -> bool {
         let idempotent = self.settings.idempotence;
+        let transactional = self.transaction.is_some();
         let partition = &mut self.partitions[at];
         match code {
+            codes::OUT_OF_ORDER_SEQUENCE_NUMBER if transactional => partition.is_outstanding_before(id),
+            codes::UNKNOWN_PRODUCER_ID if transactional => false,
             // While batches before it are outstanding it only came too early. Those after it do not count: as long as there is
             // more to send some are always under way, and it would be sent again until there is not.
             codes::OUT_OF_ORDER_SEQUENCE_NUMBER if idempotent => {
@@ -106,8 +114,19 @@ impl Accumulator {
         }
     }
 
+    /// Takes all batches that were never sent from their queues; each is still to be finished.
+    pub(super) fn take_unsent(&mut self) -> Vec<(usize, Batch)> {
+        let mut unsent = Vec::new();
+        for (at, partition) in self.partitions.iter_mut().enumerate() {
+            let (new, sent): (Vec<_>, Vec<_>) = partition.queue.drain(..).partition(|batch| batch.attempts == 0);
+            partition.queue.extend(sent);
+            unsent.extend(new.into_iter().map(|batch| (at, batch)));
+        }
+        unsent
+    }
+
     /// Takes a batch off the books.
-    fn finish(&mut self, at: usize, batch: Batch, result: Result<i64, ProduceError>) -> Delivery {
+    pub(super) fn finish(&mut self, at: usize, batch: Batch, result: Result<i64, ProduceError>) -> Delivery {
         self.used = self.used.saturating_sub(batch.reserved);
         self.incomplete.remove(&batch.id);
         self.list(at);
@@ -115,11 +134,13 @@ impl Accumulator {
         Delivery { topic: partition.topic.clone(), partition: partition.index, tokens: batch.tokens, result }
     }
 
-    /// Gives a batch up. Its sequence numbers are lost with it, so the partition goes on under a new epoch.
+    /// Gives a batch up. Its sequence numbers are lost with it, so the partition goes on under a new epoch; a transaction does
+    /// not go on.
     pub(super) fn fail(&mut self, at: usize, batch: Batch, error: ProduceError) -> Delivery {
         if batch.state.is_some() {
-            self.partitions[at].bump = self.settings.idempotence;
+            self.partitions[at].bump = self.settings.idempotence && self.transaction.is_none();
         }
+        self.doom(&error, batch.state.is_some());
         self.finish(at, batch, Err(error))
     }
 

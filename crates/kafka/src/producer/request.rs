@@ -12,11 +12,20 @@ const FLEXIBLE: i16 = 9;
 pub(super) type TopicBatches = (Arc<str>, Vec<(i32, Bytes)>);
 
 /// The body of a produce request, of any version that names topics (3 to 12).
-pub(super) fn produce_request(topics: &[TopicBatches], acks: i16, timeout_ms: i32, version: i16) -> Vec<Bytes> {
+pub(super) fn produce_request(
+    transactional_id: Option<&str>,
+    topics: &[TopicBatches],
+    acks: i16,
+    timeout_ms: i32,
+    version: i16,
+) -> Vec<Bytes> {
     let form = Form { flexible: version >= FLEXIBLE };
     let mut pieces = Vec::new();
     let mut out = BytesMut::with_capacity(256);
-    form.no_transactional_id(&mut out);
+    match transactional_id {
+        Some(id) => form.name(id, &mut out),
+        None => form.no_transactional_id(&mut out),
+    }
     out.put_i16(acks);
     out.put_i32(timeout_ms);
     form.length(topics.len(), &mut out);
@@ -84,7 +93,7 @@ impl Form {
 mod tests {
     use super::*;
     use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-    use kafka_protocol::messages::{ProduceRequest, TopicName};
+    use kafka_protocol::messages::{ProduceRequest, TopicName, TransactionalId};
     use kafka_protocol::protocol::{Encodable, StrBytes};
 
     #[test]
@@ -102,12 +111,16 @@ mod tests {
             let name = TopicName(StrBytes::from_string(topic.to_string()));
             TopicProduceData::default().with_name(name).with_partition_data(partitions.collect())
         });
-        let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(30_000).with_topic_data(data.collect());
-        for version in 3..=12 {
-            let mut expected = Vec::new();
-            request.encode(&mut expected, version).unwrap();
-            let pieces = produce_request(&topics, -1, 30_000, version);
-            assert!(pieces.concat() == expected, "version {version}");
+        let mut request = ProduceRequest::default().with_acks(-1).with_timeout_ms(30_000).with_topic_data(data.collect());
+        let long = "t".repeat(300);
+        for id in [None, Some("connect-cluster-a-0"), Some(&*long)] {
+            request.transactional_id = id.map(|id| TransactionalId(StrBytes::from_string(id.to_owned())));
+            for version in 3..=12 {
+                let mut expected = Vec::new();
+                request.encode(&mut expected, version).unwrap();
+                let pieces = produce_request(id, &topics, -1, 30_000, version);
+                assert!(pieces.concat() == expected, "version {version}");
+            }
         }
     }
 }

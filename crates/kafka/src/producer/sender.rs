@@ -7,6 +7,7 @@ use super::accumulator::{Outgoing, Turn};
 use super::batch::Body;
 use super::outcome::{Answer, RetryPace};
 use super::request::{TopicBatches, produce_request};
+use super::transaction::add_partitions;
 use crate::client::backoff;
 use crate::compression::Compression;
 use crate::connection::Connection;
@@ -21,6 +22,8 @@ use tokio::time::Instant;
 
 /// The newest produce request that names topics instead of their ids.
 const PRODUCE: i16 = 12;
+/// The newest that expects the partitions of a transaction to be added to it before (KIP-890).
+const PRODUCE_IN_TRANSACTION: i16 = 11;
 /// How often time limits are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -34,6 +37,7 @@ pub(super) async fn run_sender(shared: Arc<Shared>, node: i32) {
             Turn::Wait(Some(at)) => {
                 let _ = tokio::time::timeout_at(at, notify.notified()).await;
             }
+            Turn::Add(partitions) => add_partitions(&shared, &partitions).await,
             Turn::Send => match shared.client.broker(node).await {
                 Ok(connection) => send_once(&shared, node, connection).await,
                 Err(error) if error.is_retriable() => {
@@ -54,7 +58,8 @@ async fn send_once(shared: &Arc<Shared>, node: i32, connection: Arc<Connection>)
     if outgoing.is_empty() {
         return;
     }
-    let prepared = match connection.version::<ProduceRequest>(PRODUCE) {
+    let newest = if shared.coordinator.is_some() { PRODUCE_IN_TRANSACTION } else { PRODUCE };
+    let prepared = match connection.version::<ProduceRequest>(newest) {
         Ok(version) => seal_all(shared, &mut outgoing).map(|()| version),
         Err(error) => Err(error),
     };
@@ -128,7 +133,7 @@ fn build(shared: &Shared, outgoing: &[Outgoing], version: i16) -> Vec<Bytes> {
     }
     let config = &shared.client.config;
     let timeout = config.request_timeout.as_millis().min(i32::MAX as u128) as i32;
-    produce_request(&topics, config.producer.acks, timeout, version)
+    produce_request(config.producer.transactional_id.as_deref(), &topics, config.producer.acks, timeout, version)
 }
 
 fn settle(shared: &Arc<Shared>, node: i32, outgoing: Vec<Outgoing>, result: Result<Option<ProduceResponse>, KafkaError>) {
@@ -202,7 +207,8 @@ pub(super) async fn run_keeper(shared: Arc<Shared>) {
         shared.deliver(expired);
         let (need_id, leaderless) = {
             let accumulator = shared.lock();
-            (accumulator.settings.idempotence && accumulator.producer.is_none(), accumulator.leaderless_work())
+            let by_itself = accumulator.settings.idempotence && accumulator.transaction.is_none();
+            (by_itself && accumulator.producer.is_none(), accumulator.leaderless_work())
         };
         if need_id {
             fetch_producer_id(&shared).await;
