@@ -12,6 +12,9 @@ use tokio::sync::{Mutex, mpsc};
 use super::{Clients, Entry};
 use crate::kafka_sink::client_error;
 
+/// What a leader that died had not ended holds up all who read the topic for so long.
+const TIMEOUT_MS: &str = "10000";
+
 /// This worker's right to write.
 #[derive(Default)]
 enum Right {
@@ -33,7 +36,9 @@ impl LeaderWrites {
     /// Nobody leads yet.
     pub fn new(clients: &Clients, group: &str) -> Result<Self> {
         let id = format!("connect-cluster-{group}");
-        let config = clients.config("configs-leader", &[("transactional.id", &id), ("enable.idempotence", "true"), ("acks", "all")])?;
+        let transactional =
+            [("transactional.id", id.as_str()), ("transaction.timeout.ms", TIMEOUT_MS), ("enable.idempotence", "true"), ("acks", "all")];
+        let config = clients.config("configs-leader", &transactional)?;
         Ok(Self { config, right: Mutex::default() })
     }
 
