@@ -281,6 +281,7 @@ impl Accumulator {
             return Err(error);
         }
         let barrier = self.next_id;
+        self.check_not_over()?;
         let Some(transaction) = &mut self.transaction else { return Ok(Vec::new()) };
         if let Phase::Ending { commit: before } = transaction.phase {
             let under_way = if before { "commit" } else { "abort" };
@@ -291,9 +292,8 @@ impl Accumulator {
             };
         }
         match &self.fatal {
-            Some(KafkaError::Transaction { .. }) if !commit => transaction.abort_cures = true,
-            Some(error) => return Err(error.clone()),
-            None => {}
+            Some(error) if commit => return Err(error.clone()),
+            failed => transaction.abort_cures = failed.is_some(),
         }
         transaction.barrier = Some(barrier);
         if commit {
@@ -302,6 +302,14 @@ impl Accumulator {
         }
         let error = transaction.error("it was aborted before this record was sent");
         Ok(self.take_unsent().into_iter().map(|(at, batch)| self.finish(at, batch, Err(error.clone().into()))).collect())
+    }
+
+    /// An error if nothing can be ended any more, not even a transaction that has failed.
+    fn check_not_over(&self) -> Result<(), KafkaError> {
+        match &self.fatal {
+            Some(KafkaError::Transaction { .. }) | None => Ok(()),
+            Some(error) => Err(error.clone()),
+        }
     }
 
     /// Whether all of the transaction that is being ended is settled.
@@ -313,13 +321,18 @@ impl Accumulator {
 
     /// Whose transaction the coordinator is to end now that all of it is settled; `None` when there is none.
     pub(super) fn ask_to_end(&mut self, commit: bool) -> Result<Option<(i64, i16)>, KafkaError> {
-        match &self.fatal {
-            Some(KafkaError::Transaction { .. }) if !commit => {}
-            Some(error) => return Err(error.clone()),
-            None => {}
+        self.check_not_over()?;
+        let Some(transaction) = &mut self.transaction else { return Ok(None) };
+        if transaction.phase == Phase::Ready {
+            // A record of this transaction failed meanwhile. One that fails later is none of it.
+            if let Some(error) = self.fatal.as_ref().filter(|_| commit) {
+                return Err(error.clone());
+            }
+            if !transaction.begun {
+                return Ok(None);
+            }
+            transaction.phase = Phase::Ending { commit };
         }
-        let Some(transaction) = self.transaction.as_mut().filter(|t| t.begun) else { return Ok(None) };
-        transaction.phase = Phase::Ending { commit };
         Ok(self.producer)
     }
 
