@@ -45,8 +45,9 @@
 //! # What is not here yet
 //!
 //! Offsets committed by consumer groups, within transactions or without (AddOffsetsToTxn, TxnOffsetCommit), transactions by the
-//! protocol of KIP-890's second part (brokers that have it take the older one, which is spoken here), OAUTHBEARER and GSSAPI, encrypted keys in PEM files, `compression.*.level`, topic ids (topics are
-//! named, as protocol versions up to produce 12 and fetch 12 allow; all brokers up to 4.3 take them).
+//! protocol of KIP-890's second part (brokers that have it take the older one, which is spoken here), OAUTHBEARER and GSSAPI,
+//! encrypted keys in PEM files, `compression.*.level`, topic ids (topics are named, as protocol versions up to produce 12 and
+//! fetch 12 allow; all brokers up to 4.3 take them).
 
 mod admin;
 mod client;
