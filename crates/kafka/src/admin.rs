@@ -5,8 +5,8 @@
 
 use crate::client::{Client, ClusterMetadata, TopicMetadata, backoff};
 use crate::config::ClientConfig;
+use crate::coordinator::Coordinator;
 use crate::error::{KafkaError, codes};
-use crate::producer::Coordinator;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;

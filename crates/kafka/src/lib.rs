@@ -16,7 +16,7 @@
 //! | group messages of protocol type `connect` | yes | no | no |
 //! | Java's PEM, PKCS12 and JKS stores | yes | not looked at | PEM, PKCS12 |
 //! | SASL | PLAIN, SCRAM-SHA-256/512; OAUTHBEARER and GSSAPI not yet | PLAIN, SCRAM, OAUTHBEARER | all, with more C libraries |
-//! | transactions | not yet (the batch format and the requests are there) | yes | yes |
+//! | transactions | a transactional producer, fencing, readers of committed records; no offsets of consumer groups in them | yes | yes |
 //! | control of memory, batches and acks | ours | theirs | theirs, a callback a record |
 //!
 //! The columns of `krafka` and `rdkafka` are from their documentation; ours is measured or tested here.
@@ -40,12 +40,14 @@
 //! **Build cost**: 58 CPU-seconds for a cold dev build of this crate with all it depends on (71 s on two busy cores).
 //!
 //! **Brokers tested**: `tests/produce.rs` against 2.8.2 (ZooKeeper), 3.3.2, 3.9.2 and 4.3.1; `tests/restart.rs` against 3.3.2 and
-//! 4.3.1; `tests/cluster.rs` and `tests/security.rs` against 4.3.1. A broker must offer what Kafka 2.1 offers.
+//! 4.3.1; `tests/transactions.rs`, `tests/cluster.rs` and `tests/security.rs` against 4.3.1. A broker must offer what Kafka 2.1 offers.
 //!
 //! # What is not here yet
 //!
-//! Transactions, offsets committed by consumer groups, OAUTHBEARER and GSSAPI, encrypted keys in PEM files, `compression.*.level`, topic ids (topics are
-//! named, as protocol versions up to produce 12 and fetch 12 allow; all brokers up to 4.3 take them).
+//! Offsets committed by consumer groups, within transactions or without (AddOffsetsToTxn, TxnOffsetCommit), transactions by the
+//! protocol of KIP-890's second part (brokers that have it take the older one, which is spoken here), OAUTHBEARER and GSSAPI,
+//! encrypted keys in PEM files, `compression.*.level`, topic ids (topics are named, as protocol versions up to produce 12 and
+//! fetch 12 allow; all brokers up to 4.3 take them).
 
 mod admin;
 mod client;

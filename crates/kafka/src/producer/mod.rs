@@ -14,6 +14,7 @@ mod transaction;
 
 use crate::client::{Client, backoff};
 use crate::config::ClientConfig;
+use crate::coordinator::Coordinator;
 use crate::error::{KafkaError, ProduceError, code_name};
 use crate::record_batch::Header;
 use accumulator::{Accumulator, Append};
@@ -24,7 +25,6 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-pub(crate) use transaction::Coordinator;
 
 /// Records that are appended under one hold of the lock.
 const CHUNK: usize = 256;

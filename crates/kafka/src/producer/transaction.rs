@@ -1,9 +1,8 @@
 //! Transactions (KIP-98): what a producer with a `transactional.id` may do when, and what it asks of its coordinator.
 //!
-//! Here: the state of one transaction after the other (pure, within the accumulator), the meaning of the coordinator's error
-//! codes, and its requests. The protocol is that of brokers without KIP-890's second part, which newer ones speak too:
+//! Here: the state of one transaction after the other (pure, within the accumulator), and the calls that begin and end one. The protocol is that of brokers without KIP-890's second part, which newer ones speak too:
 //! partitions are added before their first batch, and an end does not raise the epoch. Not here: batches (`accumulator`,
-//! `outcome`), and which records make up a transaction, which is the caller's matter.
+//! `outcome`), the coordinator's requests and error codes (`crate::coordinator`), and which records make up a transaction, which is the caller's matter.
 //!
 //! In such a producer an epoch is raised by the coordinator only, and no sequence number is ever given twice: what would make
 //! an idempotent producer raise its epoch makes the transaction fail, and the producer with it.
@@ -12,23 +11,13 @@ use super::accumulator::{Accumulator, Turn};
 use super::batch::{Partition, Readiness, Urgency};
 use super::outcome::RetryPace;
 use super::{Delivery, Producer, Shared};
-use crate::client::{Client, backoff};
-use crate::coordinator::{Kind, find_coordinator};
+use crate::client::backoff;
+use crate::coordinator::{Coordinator, is_fencing};
 use crate::error::{KafkaError, ProduceError, code_name, codes};
-use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
-use kafka_protocol::messages::{
-    AddPartitionsToTxnRequest, EndTxnRequest, InitProducerIdRequest, ProducerId, TopicName, TransactionalId,
-};
-use kafka_protocol::protocol::{Request, StrBytes};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Later versions are for brokers among themselves (KIP-890).
-const ADD_PARTITIONS: i16 = 3;
-/// The next one raises the epoch with each transaction (KIP-890).
-const END: i16 = 4;
-const INIT: i16 = 4;
 /// While the transaction before is still being completed the first partition of the next one waits for this long only
 /// (`TransactionManager.ADD_PARTITIONS_RETRY_BACKOFF_MS`).
 const FIRST_ADD_BACKOFF: Duration = Duration::from_millis(20);
@@ -110,11 +99,6 @@ impl Transaction {
         (self.begun, self.has_partitions, self.add_failures) = (false, false, 0);
         (self.barrier, self.abort_cures) = (None, false);
     }
-}
-
-/// Whether the code says that a newer producer is at work.
-fn is_fencing(code: i16) -> bool {
-    matches!(code, codes::INVALID_PRODUCER_EPOCH | codes::PRODUCER_FENCED)
 }
 
 /// What the coordinator said to new partitions.
@@ -281,6 +265,7 @@ impl Accumulator {
             return Err(error);
         }
         let barrier = self.next_id;
+        self.check_not_over()?;
         let Some(transaction) = &mut self.transaction else { return Ok(Vec::new()) };
         if let Phase::Ending { commit: before } = transaction.phase {
             let under_way = if before { "commit" } else { "abort" };
@@ -291,9 +276,8 @@ impl Accumulator {
             };
         }
         match &self.fatal {
-            Some(KafkaError::Transaction { .. }) if !commit => transaction.abort_cures = true,
-            Some(error) => return Err(error.clone()),
-            None => {}
+            Some(error) if commit => return Err(error.clone()),
+            failed => transaction.abort_cures = failed.is_some(),
         }
         transaction.barrier = Some(barrier);
         if commit {
@@ -302,6 +286,14 @@ impl Accumulator {
         }
         let error = transaction.error("it was aborted before this record was sent");
         Ok(self.take_unsent().into_iter().map(|(at, batch)| self.finish(at, batch, Err(error.clone().into()))).collect())
+    }
+
+    /// An error if nothing can be ended any more, not even a transaction that has failed.
+    fn check_not_over(&self) -> Result<(), KafkaError> {
+        match &self.fatal {
+            Some(KafkaError::Transaction { .. }) | None => Ok(()),
+            Some(error) => Err(error.clone()),
+        }
     }
 
     /// Whether all of the transaction that is being ended is settled.
@@ -313,13 +305,18 @@ impl Accumulator {
 
     /// Whose transaction the coordinator is to end now that all of it is settled; `None` when there is none.
     pub(super) fn ask_to_end(&mut self, commit: bool) -> Result<Option<(i64, i16)>, KafkaError> {
-        match &self.fatal {
-            Some(KafkaError::Transaction { .. }) if !commit => {}
-            Some(error) => return Err(error.clone()),
-            None => {}
+        self.check_not_over()?;
+        let Some(transaction) = &mut self.transaction else { return Ok(None) };
+        if transaction.phase == Phase::Ready {
+            // A record of this transaction failed meanwhile. One that fails later is none of it.
+            if let Some(error) = self.fatal.as_ref().filter(|_| commit) {
+                return Err(error.clone());
+            }
+            if !transaction.begun {
+                return Ok(None);
+            }
+            transaction.phase = Phase::Ending { commit };
         }
-        let Some(transaction) = self.transaction.as_mut().filter(|t| t.begun) else { return Ok(None) };
-        transaction.phase = Phase::Ending { commit };
         Ok(self.producer)
     }
 
@@ -360,7 +357,7 @@ impl Drop for Hold<'_> {
 pub(super) async fn add_partitions(shared: &Shared, partitions: &[usize]) {
     let Some(coordinator) = &shared.coordinator else { return };
     let Some(addition) = shared.lock().begin_add(partitions) else { return };
-    let answer = match coordinator.try_add(&addition).await {
+    let answer = match coordinator.try_add(addition.producer, &addition.partitions).await {
         Ok(codes) => AddAnswer::Codes(codes),
         Err(error) if coordinator.is_passing(&error) => {
             tracing::debug!(%error, "partitions not yet added to a transaction, trying again");
@@ -458,164 +455,6 @@ impl Producer {
         }
         shared.lock().ended(commit);
         Ok(())
-    }
-}
-
-/// The coordinator of one transactional id.
-pub(crate) struct Coordinator {
-    client: Arc<Client>,
-    id: String,
-    node: Mutex<Option<i32>>,
-}
-
-impl Coordinator {
-    pub(crate) fn new(client: Arc<Client>, id: &str) -> Self {
-        Self { client, id: id.to_owned(), node: Mutex::default() }
-    }
-
-    fn transactional_id(&self) -> TransactionalId {
-        TransactionalId(StrBytes::from_string(self.id.clone()))
-    }
-
-    /// Gets a producer id and its next epoch, by which older producers are fenced and their transaction is aborted.
-    pub(crate) async fn init(
-        &self,
-        transaction_timeout: Duration,
-        limit: Duration,
-        setting: &'static str,
-    ) -> Result<(i64, i16), KafkaError> {
-        let request = InitProducerIdRequest::default()
-            .with_transactional_id(Some(self.transactional_id()))
-            .with_transaction_timeout_ms(i32::try_from(transaction_timeout.as_millis()).unwrap_or(i32::MAX))
-            .with_producer_id(ProducerId(-1))
-            .with_producer_epoch(-1);
-        let attempt = || async {
-            let response = self.call(&request, INIT).await?;
-            self.check(response.error_code, "the producer id of")?;
-            Ok((response.producer_id.0, response.producer_epoch))
-        };
-        self.patiently("the start of", limit, setting, attempt).await
-    }
-
-    /// Ends the transaction. An answer that was lost is asked for again: the coordinator knows what it did last.
-    async fn end(&self, (id, epoch): (i64, i16), commit: bool, limit: Duration) -> Result<(), KafkaError> {
-        let request = EndTxnRequest::default()
-            .with_transactional_id(self.transactional_id())
-            .with_producer_id(ProducerId(id))
-            .with_producer_epoch(epoch)
-            .with_committed(commit);
-        let doing = if commit { "the commit of a transaction of" } else { "the abort of a transaction of" };
-        let attempt = || async { self.check(self.call(&request, END).await?.error_code, doing) };
-        self.patiently(doing, limit, "max.block.ms", attempt).await
-    }
-
-    /// One try to add partitions. An error code that concerns them all, as most do, is an error.
-    async fn try_add(&self, addition: &Addition) -> Result<Vec<(String, i32, i16)>, KafkaError> {
-        let mut topics: Vec<AddPartitionsToTxnTopic> = Vec::new();
-        for (topic, partition) in &addition.partitions {
-            match topics.iter_mut().find(|known| *known.name.0.as_str() == **topic) {
-                Some(known) => known.partitions.push(*partition),
-                None => {
-                    let name = TopicName(StrBytes::from_string(topic.to_string()));
-                    topics.push(AddPartitionsToTxnTopic::default().with_name(name).with_partitions(vec![*partition]));
-                }
-            }
-        }
-        let request = AddPartitionsToTxnRequest::default()
-            .with_v3_and_below_transactional_id(self.transactional_id())
-            .with_v3_and_below_producer_id(ProducerId(addition.producer.0))
-            .with_v3_and_below_producer_epoch(addition.producer.1)
-            .with_v3_and_below_topics(topics);
-        let response = self.call(&request, ADD_PARTITIONS).await?;
-        let mut answers = Vec::with_capacity(addition.partitions.len());
-        for topic in &response.results_by_topic_v3_and_below {
-            for result in &topic.results_by_partition {
-                match result.partition_error_code {
-                    code @ (0
-                    | codes::UNKNOWN_TOPIC_OR_PARTITION
-                    | codes::TOPIC_AUTHORIZATION_FAILED
-                    | codes::INVALID_TOPIC_EXCEPTION
-                    | codes::OPERATION_NOT_ATTEMPTED) => {
-                        answers.push((topic.name.0.to_string(), result.partition_index, code));
-                    }
-                    code => self.check(code, "the partitions of a transaction of")?,
-                }
-            }
-        }
-        Ok(answers)
-    }
-
-    /// Sends a request to the coordinator, which is looked for when it is not known.
-    async fn call<R: Request>(&self, request: &R, newest: i16) -> Result<R::Response, KafkaError> {
-        let known = *super::locked(&self.node);
-        let node = match known {
-            Some(node) => node,
-            None => {
-                let node = find_coordinator(&self.client, Kind::Transaction, &self.id).await?;
-                *super::locked(&self.node).insert(node)
-            }
-        };
-        let connection = self.client.broker(node).await?;
-        connection.call_newest(request, newest).await.inspect_err(|error| {
-            if error.is_retriable() {
-                self.client.note_lost(&connection, error);
-            }
-        })
-    }
-
-    /// An error if the code says so.
-    fn check(&self, code: i16, doing: &str) -> Result<(), KafkaError> {
-        match code {
-            0 => Ok(()),
-            code if is_fencing(code) => Err(KafkaError::Fenced { transactional_id: self.id.clone() }),
-            code => Err(KafkaError::broker(code, format!("{doing} transactional id '{}'", self.id), None)),
-        }
-    }
-
-    /// Whether the same request may succeed later; forgets a coordinator that is none any more.
-    fn is_passing(&self, error: &KafkaError) -> bool {
-        let gone = matches!(
-            error,
-            KafkaError::Disconnected { .. }
-                | KafkaError::Unreachable { .. }
-                | KafkaError::Broker { code: codes::NOT_COORDINATOR | codes::COORDINATOR_NOT_AVAILABLE, .. }
-        );
-        if gone {
-            *super::locked(&self.node) = None;
-        }
-        let busy = matches!(error.code(), Some(codes::CONCURRENT_TRANSACTIONS | codes::COORDINATOR_LOAD_IN_PROGRESS));
-        gone || busy || error.is_retriable()
-    }
-
-    /// Repeats `attempt` over errors that pass, until `limit` has passed.
-    async fn patiently<T, F: Future<Output = Result<T, KafkaError>>>(
-        &self,
-        doing: &str,
-        limit: Duration,
-        setting: &'static str,
-        attempt: impl Fn() -> F,
-    ) -> Result<T, KafkaError> {
-        let deadline = Instant::now().checked_add(limit);
-        let config = &self.client.config;
-        let mut failures: u32 = 0;
-        loop {
-            let error = match attempt().await {
-                Ok(done) => return Ok(done),
-                Err(error) if self.is_passing(&error) => error,
-                Err(error) => return Err(error),
-            };
-            failures = failures.saturating_add(1);
-            tracing::debug!(%error, transactional_id = self.id, "{doing} a transactional id: not done yet, trying again");
-            let wait = backoff(config.retry_backoff, config.retry_backoff_max, failures);
-            if deadline.is_some_and(|deadline| Instant::now() + wait > deadline) {
-                return Err(KafkaError::Timeout {
-                    what: format!("{doing} transactional id '{}' (last error: {error})", self.id),
-                    setting,
-                    millis: limit.as_millis() as u64,
-                });
-            }
-            tokio::time::sleep(wait).await;
-        }
     }
 }
 
