@@ -35,7 +35,7 @@ pub fn encoder(plugins: &Plugins, worker: &WorkerConfig, config: &Props) -> Resu
 }
 
 /// The class and the options of a converter. A connector that names its own class inherits none of the worker's options.
-pub(super) fn converter_options(worker: &WorkerConfig, config: &Props, name: &str) -> (String, Props) {
+pub(crate) fn converter_options(worker: &WorkerConfig, config: &Props, name: &str) -> (String, Props) {
     let prefix = format!("{name}.");
     match config.get(name).map(str::trim).filter(|class| !class.is_empty()) {
         Some(class) => (class.to_owned(), config.with_prefix(&prefix)),
@@ -95,7 +95,7 @@ fn predicate(plugins: &Plugins, config: &Props, transform: &str, alias: &str) ->
 }
 
 /// A class that is not built in: what is, and what is still to come.
-pub(super) fn absent<'a>(property: &str, class: &str, known: impl Iterator<Item = &'a PluginInfo>) -> Error {
+pub(crate) fn absent<'a>(property: &str, class: &str, known: impl Iterator<Item = &'a PluginInfo>) -> Error {
     let mut known: Vec<&str> = known.map(|info| info.class).collect();
     known.sort_unstable();
     known.dedup();
