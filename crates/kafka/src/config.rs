@@ -425,7 +425,10 @@ mod tests {
         let map = [("bootstrap.servers", "b:1"), ("linger.ms", "soon"), ("acks", "2"), ("lingr.ms", "1"), ("client.rack", "r")];
         let look = ClientConfig::look(&map.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect());
         let bad: Vec<&str> = look.bad.iter().map(|(key, _)| key.as_str()).collect();
-        assert_eq!((bad, look.ignored, look.unknown), (vec!["acks", "linger.ms"], vec!["client.rack".into()], vec!["lingr.ms".into()]));
+        assert_eq!(
+            (bad, look.ignored, look.unknown),
+            (vec!["acks", "linger.ms"], vec!["client.rack".into()], vec!["lingr.ms".into()])
+        );
         assert!(look.known.contains(&"batch.size") && !look.known.contains(&"client.rack"));
         let map = [("bootstrap.servers", "b:1"), ("security.protocol", "SASL_SSL")];
         let look = ClientConfig::look(&map.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect());

@@ -47,9 +47,12 @@ impl SourceConnector for PostgresConnector {
     }
 
     fn remarks(&self, props: &Props) -> Vec<Remark> {
-        let idle = unsupported(props)
-            .into_iter()
-            .map(|(property, sentence)| Remark { property: Some(property), sentence, remedy: None, stops: false });
+        let idle = unsupported(props).into_iter().map(|(property, sentence)| Remark {
+            property: Some(property),
+            sentence,
+            remedy: None,
+            stops: false,
+        });
         let refused = readable(props).err().map(|error| Remark {
             property: None,
             sentence: error.message().to_owned(),

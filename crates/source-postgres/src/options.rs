@@ -109,11 +109,13 @@ const POSTGRES: &[ConfigKey] = &[
         .width(Width::Short)
         .default_value("30000")
         .rules(&[PositiveInteger])
-        .doc("Without effect: the server is told what is durable without waiting for an answer.").idle(),
+        .doc("Without effect: the server is told what is durable without waiting for an answer.")
+        .idle(),
     string("lsn.flush.timeout.action", Medium, "LSN flush timeout action")
         .default_value("fail")
         .rules(&[OneOf(&["fail", "warn", "ignore"])])
-        .doc("Without effect: there is no answer to wait for.").idle(),
+        .doc("Without effect: there is no answer to wait for.")
+        .idle(),
     boolean("database.tcpKeepAlive", Medium, "TCP keep-alive probe")
         .width(Width::Short)
         .default_value("true")

@@ -23,7 +23,8 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
         .width(Width::Short)
         .default_value("fail")
         .rules(&[OneOf(&["warn", "fail", "ignore", "skip"])])
-        .doc("Without effect: an event that cannot be processed stops the task, as with fail.").idle(),
+        .doc("Without effect: an event that cannot be processed stops the task, as with fail.")
+        .idle(),
     int("max.batch.size", Medium, "Change event batch size")
         .width(Width::Short)
         .default_value("2048")
@@ -62,7 +63,8 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
         .doc("Regular expressions of captured tables whose rows a snapshot reads; default = all captured tables."),
     int("snapshot.fetch.size", Medium, "Snapshot fetch size")
         .rules(&[NonNegativeInteger])
-        .doc("Without effect: rows of a snapshot are handed on as the server sends them, none are gathered.").idle(),
+        .doc("Without effect: rows of a snapshot are handed on as the server sends them, none are gathered.")
+        .idle(),
     int("snapshot.max.threads", Medium, "Snapshot maximum threads")
         .width(Width::Short)
         .default_value("1")
@@ -83,7 +85,8 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
         .alias()
         .doc("Deprecated name of legacy.snapshot.max.threads."),
     string("snapshot.mode.custom.name", Medium, "Snapshot Mode Custom Name")
-        .doc("Name of a custom snapshotter; a Java class, not offered.").idle(),
+        .doc("Name of a custom snapshotter; a Java class, not offered.")
+        .idle(),
     boolean("snapshot.mode.configuration.based.snapshot.data", Medium, "Snapshot mode property based snapshot data")
         .default_value("false")
         .doc("For snapshot.mode=configuration_based: take data."),
@@ -114,7 +117,8 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
     int("query.fetch.size", Medium, "Query fetch size")
         .default_value("0")
         .rules(&[NonNegativeInteger])
-        .doc("Without effect: rows of other queries are few.").idle(),
+        .doc("Without effect: rows of other queries are few.")
+        .idle(),
     int("errors.max.retries", Low, "The maximum number of retries")
         .default_value("-1")
         .rules(&[Integer])
@@ -125,10 +129,12 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
         .doc("How an incremental snapshot marks its windows in the signal table."),
     boolean("internal.log.position.check.enable", Medium, "Enable/Disable log position check")
         .default_value("true")
-        .doc("Without effect: at a start the stored position is always held against the log.").idle(),
+        .doc("Without effect: at a start the stored position is always held against the log.")
+        .idle(),
     boolean("internal.advanced.metrics.enable", Medium, "Enable/Disable advance metrics")
         .default_value("false")
-        .doc("Without effect: there are no metrics yet.").idle(),
+        .doc("Without effect: there are no metrics yet.")
+        .idle(),
     long("connection.validation.timeout.ms", Low, "Connection validation timeout (ms)")
         .width(Width::Short)
         .default_value("60000")
@@ -137,7 +143,8 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
     long("executor.shutdown.timeout.ms", Medium, "Executor shutdown timeout (ms)")
         .default_value("4000")
         .rules(&[PositiveLong])
-        .doc("Without effect: task.shutdown.graceful.timeout.ms of the worker bounds a stop.").idle(),
+        .doc("Without effect: task.shutdown.graceful.timeout.ms of the worker bounds a stop.")
+        .idle(),
     boolean("openlineage.integration.enabled", Low, "Enables OpenLineage integration")
         .width(Width::Short)
         .default_value("false")
@@ -146,29 +153,35 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
     string("openlineage.integration.config.file.path", Low, "Path to OpenLineage file configuration")
         .width(Width::Long)
         .default_value("./openlineage.yml")
-        .doc("OpenLineage; not offered.").idle(),
+        .doc("OpenLineage; not offered.")
+        .idle(),
     string("openlineage.integration.job.namespace", Low, "Namespace used for Debezium job")
         .width(Width::Long)
-        .doc("OpenLineage; not offered.").idle(),
+        .doc("OpenLineage; not offered.")
+        .idle(),
     string("openlineage.integration.job.description", Low, "Description used for Debezium job")
         .width(Width::Long)
         .default_value("Debezium change data capture job")
-        .doc("OpenLineage; not offered.").idle(),
+        .doc("OpenLineage; not offered.")
+        .idle(),
     list("openlineage.integration.job.tags", Low, "Debezium job tags")
         .width(Width::Long)
         .rules(&[ListOfPairs])
-        .doc("OpenLineage; not offered.").idle(),
+        .doc("OpenLineage; not offered.")
+        .idle(),
     list("openlineage.integration.job.owners", Low, "Debezium job owners")
         .width(Width::Long)
         .rules(&[ListOfPairs])
-        .doc("OpenLineage; not offered.").idle(),
+        .doc("OpenLineage; not offered.")
+        .idle(),
     string(
         "openlineage.integration.dataset.kafka.bootstrap.servers",
         Low,
         "Kafka bootstrap server used in Kafka Connect deployment",
     )
     .width(Width::Long)
-    .doc("OpenLineage; not offered.").idle(),
+    .doc("OpenLineage; not offered.")
+    .idle(),
     boolean("extended.headers.enabled", Low, "Enable/Disable extended headers")
         .width(Width::Short)
         .default_value("true")
@@ -187,11 +200,13 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
     string("custom.sanitize.pattern", Low, "Custom pattern for masking sensitive configuration")
         .width(Width::Long)
         .default_value(SECRET_NAMES)
-        .doc("Without effect: values of properties are never logged.").idle(),
+        .doc("Without effect: values of properties are never logged.")
+        .idle(),
     boolean("statistics.metrics.enabled", Medium, "Enable collecting statistics metrics like latencies")
         .width(Width::Short)
         .default_value("true")
-        .doc("Without effect: there are no metrics yet.").idle(),
+        .doc("Without effect: there are no metrics yet.")
+        .idle(),
 ];
 
 /// Group `Connector`, of relational databases.
@@ -242,7 +257,8 @@ pub const COMMON_EVENTS: &[ConfigKey] = &[
         .doc("How often a heartbeat is emitted; 0: never."),
     string("heartbeat.topics.prefix", Low, "A prefix used for naming of heartbeat topics")
         .default_value("__debezium-heartbeat")
-        .doc("Old name of topic.heartbeat.prefix; without effect, as in the original.").idle(),
+        .doc("Old name of topic.heartbeat.prefix; without effect, as in the original.")
+        .idle(),
     list("signal.data.collection", Medium, "Signaling data collection")
         .rules(&[Check(one_signal_table)])
         .doc("Table through which signals are sent; it is captured too."),
@@ -272,7 +288,8 @@ pub const COMMON_EVENTS: &[ConfigKey] = &[
         .doc("Java class of transaction metadata; only the built-in one."),
     list("custom.metric.tags", Low, "Customize metric tags")
         .rules(&[ListOfPairs])
-        .doc("Without effect: there are no metrics yet.").idle(),
+        .doc("Without effect: there are no metrics yet.")
+        .idle(),
 ];
 
 /// Group `Events`, of relational databases.

@@ -35,7 +35,7 @@ pub fn encoder(plugins: &Plugins, worker: &WorkerConfig, config: &Props) -> Resu
 }
 
 /// The class and the options of a converter. A connector that names its own class inherits none of the worker's options.
-pub(crate) fn converter_options(worker: &WorkerConfig, config: &Props, name: &str) -> (String, Props) {
+pub(super) fn converter_options(worker: &WorkerConfig, config: &Props, name: &str) -> (String, Props) {
     let prefix = format!("{name}.");
     match config.get(name).map(str::trim).filter(|class| !class.is_empty()) {
         Some(class) => (class.to_owned(), config.with_prefix(&prefix)),

@@ -15,7 +15,7 @@ pub use listing::{key_info, plugin_keys};
 pub use missing::{Missing, missing};
 pub use validate::{Validation, unknown, validate, validate_offline};
 
-pub(crate) use build::{absent, converter_options};
+pub(crate) use build::absent;
 
 use rowtide_api::Props;
 

@@ -83,7 +83,8 @@ const KEYS: &[ConfigKey] = &[
         None,
         "The offsets file of standalone mode, in the format that Java workers write.",
     ),
-    key("plugin.path", ConfigType::List, None, "Accepted and not used: connectors, converters and transforms are built in.").idle(),
+    key("plugin.path", ConfigType::List, None, "Accepted and not used: connectors, converters and transforms are built in.")
+        .idle(),
     key("plugin.discovery", ConfigType::String, Some("hybrid_warn"), "Accepted and not used.").idle(),
     key(
         "config.providers",
@@ -113,7 +114,8 @@ const KEYS: &[ConfigKey] = &[
     key("metrics.sample.window.ms", ConfigType::Long, Some("30000"), "Accepted and not used.").idle(),
     key("metrics.num.samples", ConfigType::Int, Some("2"), "Accepted and not used.").idle(),
     key("metrics.recording.level", ConfigType::String, Some("INFO"), "Accepted and not used.").idle(),
-    key("metric.reporters", ConfigType::List, Some("org.apache.kafka.common.metrics.JmxReporter"), "Accepted and not used.").idle(),
+    key("metric.reporters", ConfigType::List, Some("org.apache.kafka.common.metrics.JmxReporter"), "Accepted and not used.")
+        .idle(),
     key("listeners", ConfigType::List, Some("http://:8083"), "Addresses of the REST API."),
     key(
         "admin.listeners",
@@ -128,7 +130,8 @@ const KEYS: &[ConfigKey] = &[
     key("rest.port", ConfigType::Int, None, "Deprecated and without effect; use `listeners`.").idle().unlisted(),
     key("access.control.allow.origin", ConfigType::String, Some(""), "Origin that browsers may call the REST API from."),
     key("access.control.allow.methods", ConfigType::String, Some(""), "Methods that such calls may use."),
-    key("response.http.headers.config", ConfigType::String, Some(""), "Accepted and not used: no headers are added to answers.").idle(),
+    key("response.http.headers.config", ConfigType::String, Some(""), "Accepted and not used: no headers are added to answers.")
+        .idle(),
     key(
         "rest.extension.classes",
         ConfigType::List,
@@ -238,7 +241,9 @@ impl OverridePolicy {
             "All" | "AllConnectorClientConfigOverridePolicy" => Ok(OverridePolicy::All),
             "None" | "NoneConnectorClientConfigOverridePolicy" => Ok(OverridePolicy::None),
             "Principal" | "PrincipalConnectorClientConfigOverridePolicy" => Ok(OverridePolicy::Principal),
-            other => Err(Error::configuration(format!("{POLICY}: there is no policy '{other}'")).remedy("use All, None or Principal")),
+            other => {
+                Err(Error::configuration(format!("{POLICY}: there is no policy '{other}'")).remedy("use All, None or Principal"))
+            }
         }
     }
 
@@ -323,9 +328,9 @@ impl WorkerConfig {
     /// where some are wrong, or have variables, of which none is looked up.
     pub(crate) fn outline(props: &Props) -> Result<Self> {
         let faulty: Vec<String> = faults(props).into_iter().map(|(name, _)| name).collect();
-        let sound = props.iter().filter(|(name, value)| {
-            !faulty.iter().any(|faulty| faulty == name) && variables::placeholders(value).is_empty()
-        });
+        let sound = props
+            .iter()
+            .filter(|(name, value)| !faulty.iter().any(|faulty| faulty == name) && variables::placeholders(value).is_empty());
         let sound: Props = sound.collect();
         let environment = definition().read(&sound).flag("rowtide.config.env");
         Self::of(sound.clone(), Variables::new(environment, &sound).unwrap_or_default())
