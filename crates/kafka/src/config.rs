@@ -243,9 +243,17 @@ impl ClientConfig {
             seen.append(&mut reader.seen);
             let Some(KafkaError::Config { key, problem }) = failed else { break };
             let was_there = map.remove(&key).is_some();
-            bad.push((key, problem));
-            if !was_there {
-                break; // its absence is what is wrong
+            let is_security = key.starts_with("sasl.");
+            if !bad.iter().any(|(known, _)| *known == key) {
+                bad.push((key, problem));
+            }
+            if was_there {
+                continue;
+            }
+            // its absence is what is wrong: the rest is read without what asks for it
+            let protocol = map.insert("security.protocol".to_owned(), "PLAINTEXT".to_owned());
+            if !is_security || protocol.is_none_or(|protocol| protocol == "PLAINTEXT") {
+                break;
             }
         }
         seen.sort_unstable();

@@ -44,6 +44,17 @@ pub struct Input {
     pub errors: Vec<Error>,
 }
 
+impl Input {
+    /// Adds a worker that is named as such, unless it is there already.
+    pub fn add_worker(&mut self, path: &Path, config: &Props) {
+        let origin = path.display().to_string();
+        if !self.subjects.iter().any(|subject| subject.origin == origin) {
+            let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            self.subjects.insert(0, Subject { kind: Kind::Worker, name, origin, state: None, config: config.clone() });
+        }
+    }
+}
+
 /// Reads a file, or the files of a directory.
 pub fn read(path: &Path, input: &mut Input) -> Result<()> {
     if !path.is_dir() {

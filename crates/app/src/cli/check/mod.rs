@@ -94,10 +94,10 @@ fn look(args: &CheckArgs) -> Result<(Reports, Vec<Error>)> {
             input.errors.push(error);
         }
     }
-    let worker = match &args.worker {
-        Some(path) => Some(connector_file::read_properties(path)?),
-        None => None,
-    };
+    let worker = args.worker.as_deref().map(connector_file::read_properties).transpose()?;
+    if let (Some(path), Some(config)) = (&args.worker, &worker) {
+        input.add_worker(path, config);
+    }
     let Input { subjects, skipped, errors } = input;
     let plugins = plugins::all();
     let reports = held(&plugins, subjects, worker)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rowtide_api::{Error, Result};
 use serde_json::{Map, Value, json};
 
@@ -14,6 +14,9 @@ use super::input::{self, Input};
 
 /// How long an answer may take: a worker that rebalances answers late.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What is not itself in a path: everything but what names of connectors are mostly made of.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 /// Where a worker's REST is, and who asks.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,25 +92,26 @@ pub fn read(address: &Address, input: &mut Input) -> Result<()> {
     let listing = match address.get(path)? {
         Value::Object(map) => map,
         // before 2.3 a worker only names them
-        Value::Array(names) => names.iter().filter_map(Value::as_str).map(|name| (name.to_owned(), json!({}))).collect(),
+        Value::Array(names) => each(address, names.iter().filter_map(Value::as_str))?,
         _ => return Err(not_connect(&format!("{}{path}", address.base))),
     };
     if listing.is_empty() {
         return Err(Error::configuration(format!("{} has no connectors", address.base)).remedy("name another worker, or files"));
     }
-    let mut whole = Map::new();
-    for (name, mut entry) in listing {
-        if !entry["info"]["config"].is_object() {
-            let config = address.get(&format!("/connectors/{}/config", utf8_percent_encode(&name, NON_ALPHANUMERIC)))?;
-            entry["info"] = json!({ "config": config });
-        }
-        whole.insert(name, entry);
-    }
-    if !input::is_listing(&whole) {
+    if !input::is_listing(&listing) {
         return Err(not_connect(&format!("{}{path}", address.base)));
     }
-    input.subjects.extend(input::listing(&whole, &address.base)?);
+    input.subjects.extend(input::listing(&listing, &address.base)?);
     Ok(())
+}
+
+/// The configurations, one by one.
+fn each<'a>(address: &Address, names: impl Iterator<Item = &'a str>) -> Result<Map<String, Value>> {
+    let one = |name: &str| {
+        let config = address.get(&format!("/connectors/{}/config", utf8_percent_encode(name, PATH)))?;
+        Ok((name.to_owned(), json!({ "info": { "config": config } })))
+    };
+    names.map(one).collect()
 }
 
 #[cfg(test)]
