@@ -36,7 +36,7 @@ impl<'a> Book<'a> {
     pub(super) fn invalid(&mut self, property: &str, key: Option<&ConfigKey>, finding: Finding) {
         let value = self.config.get(property).unwrap_or_default().trim();
         let secret = key.is_some_and(|key| key.kind == ConfigType::Password) || names_secret(property);
-        let hide = |text: String| if secret && !value.is_empty() { text.replace(value, "[hidden]") } else { text };
+        let hide = |text: String| if secret { hidden(text, value) } else { text };
         let (why, remedy) = (hide(finding.why), finding.remedy.map(hide));
         self.put(Finding { why, remedy, ..finding });
     }
@@ -118,6 +118,12 @@ fn variable(name: &str, placeholder: Placeholder<'_>, worker: Option<&Variables>
         )
         .remedy("set rowtide.config.env=true in the worker, or use a provider of config.providers"),
     }
+}
+
+/// A sentence without a value, and without the words of it that the sentence quotes.
+fn hidden(sentence: String, value: &str) -> String {
+    let whole = if value.is_empty() { sentence } else { sentence.replace(value, "[hidden]") };
+    value.split_whitespace().fold(whole, |sentence, word| sentence.replace(&format!("'{word}'"), "'[hidden]'"))
 }
 
 /// Whether a sentence names a property: as a word, and in quotes where it could be any word.

@@ -24,7 +24,7 @@ pub(super) fn look(book: &mut Book<'_>, prefix: &str, mut properties: BTreeMap<S
             let not_yet = problem.contains("not supported yet");
             let verdict = if not_yet { Verdict::Unsupported } else { Verdict::Invalid };
             let finding = Finding::new(full.as_str(), verdict, Outcome::Refused, format!("{full} {problem}"));
-            book.invalid(&full, None, finding);
+            book.invalid(&full, None, finding.remedy(format!("correct '{full}', or remove it")));
         }
     }
     for name in ignored.iter().filter(|name| owner(name)) {
