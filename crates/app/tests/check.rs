@@ -218,18 +218,28 @@ fn a_stand_in_server_for_connect_is_asked_by_get_only_and_by_name() {
         "orders": entry(config("orders", json!({})), "RUNNING"),
         "users": entry(config("users", json!({ "slot.name": "No-Slot" })), "FAILED"),
     });
-    let (address, served) = stand_in_server(vec![(LISTING, 200, listing.to_string())]);
+    let names = json!(["orders", "users", "gone", "new"]).to_string();
+    let answers = vec![
+        ("/connectors", 200, names),
+        (LISTING, 200, listing.to_string()),
+        ("/connectors/gone/config", 404, json!({ "error_code": 404, "message": "Connector gone not found" }).to_string()),
+        ("/connectors/new/config", 200, config("new", json!({})).to_string()),
+    ];
+    let (address, served) = stand_in_server(answers);
     let out = told(&check(&[&format!("http://ada:{SECRET}@{address}")]), 1);
     assert!(out.contains(&format!("http://{address}: connector orders (RUNNING there): would run as it is")), "{out}");
     assert!(out.contains("connector users (FAILED, 1 of 1 tasks FAILED there): would not start"), "{out}");
     assert!(out.contains("Valid replication slot name"), "{out}");
+    assert!(out.contains("connector new: would run as it is") && !out.contains("gone"), "what has no state yet is there: {out}");
     let asked = served.join().unwrap();
-    assert!(asked[0].to_ascii_lowercase().contains("authorization: basic "), "{asked:?}");
+    let with_name = |request: &String| request.to_ascii_lowercase().contains("authorization: basic ");
+    assert!(asked.iter().all(with_name), "{asked:?}");
 }
 
 #[test]
 fn an_older_stand_in_server_for_connect_is_asked_for_each_configuration() {
     let answers = vec![
+        ("/connectors", 200, "[\"my orders\"]".to_owned()),
         (LISTING, 200, "[\"my orders\"]".to_owned()),
         ("/connectors/my%20orders/config", 200, config("my orders", json!({})).to_string()),
     ];
@@ -245,15 +255,15 @@ fn a_stand_in_server_that_lets_nobody_in_or_is_no_connect_ends_with_2() {
         (401, "{}", "http://user:password@host:8083"),
         (200, "<html>", "does not answer as Kafka Connect"),
         (200, "{\"a\": 1}", "does not answer as Kafka Connect"),
-        (200, "{}", "has no connectors"),
+        (404, "{}", "does not answer as Kafka Connect"),
+        (200, "[]", "has no connectors"),
         (500, "{}", "answers 500"),
     ] {
-        let (address, served) = stand_in_server(vec![(LISTING, status, body.to_owned())]);
+        let (address, served) = stand_in_server(vec![("/connectors", status, body.to_owned())]);
         let output = check(&[&format!("http://{address}")]);
         told(&output, 2);
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(log.contains(words) && log.contains("Remedy:"), "{log}");
-        // what is asked for next finds nobody
-        drop(served);
+        served.join().unwrap();
     }
 }

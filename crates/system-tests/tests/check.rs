@@ -7,7 +7,7 @@ use std::process::Command;
 
 use rowtide_testkit::postgres::Database;
 use rowtide_testkit::rest::Rest;
-use rowtide_testkit::{binary, connect, need};
+use rowtide_testkit::{SOON, binary, connect, need, wait_until};
 use serde_json::Value;
 
 /// A connector at the Java worker; gone at the end.
@@ -21,6 +21,8 @@ impl AtJava {
         let database = Database::new(name);
         let java = connect();
         java.create(&database.name, &database.connector(extra), Some("STOPPED"));
+        // a group tells of a state some time after it took the configuration
+        wait_until("the connector has a state", SOON, || (java.state(&database.name).0 == "STOPPED").then_some(()));
         Self { java, database }
     }
 

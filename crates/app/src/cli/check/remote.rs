@@ -55,7 +55,8 @@ impl Address {
         Some(Ok(Self { base: format!("http://{place}"), authorization }))
     }
 
-    fn get(&self, path: &str) -> Result<Value> {
+    /// An answer; none: there is nothing of that name.
+    fn get(&self, path: &str) -> Result<Option<Value>> {
         let url = format!("{}{path}", self.base);
         let failed = |error: ureq::Error| {
             Error::configuration(format!("no answer from {}", self.base))
@@ -71,7 +72,8 @@ impl Address {
         let status = answer.status().as_u16();
         let body = answer.body_mut().read_to_string().map_err(failed)?;
         match (status, serde_json::from_str(&body)) {
-            (200, Ok(body)) => Ok(body),
+            (200, Ok(body)) => Ok(Some(body)),
+            (404, Ok(_)) => Ok(None),
             (200, Err(_)) => Err(not_connect(&url)),
             (401 | 403, _) => Err(Error::configuration(format!("{url} answers {status}: it lets nobody in without a name"))
                 .remedy("write the address as http://user:password@host:8083; a sign like @ or / in either as %40 or %2F")),
@@ -88,30 +90,27 @@ fn not_connect(url: &str) -> Error {
 
 /// Reads every connector of a worker.
 pub fn read(address: &Address, input: &mut Input) -> Result<()> {
-    let path = "/connectors?expand=info&expand=status";
-    let listing = match address.get(path)? {
-        Value::Object(map) => map,
-        // before 2.3 a worker only names them
-        Value::Array(names) => each(address, names.iter().filter_map(Value::as_str))?,
-        _ => return Err(not_connect(&format!("{}{path}", address.base))),
-    };
-    if listing.is_empty() {
+    let Some(Value::Array(names)) = address.get("/connectors")? else { return Err(not_connect(&address.base)) };
+    let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+    if names.is_empty() {
         return Err(Error::configuration(format!("{} has no connectors", address.base)).remedy("name another worker, or files"));
     }
-    if !input::is_listing(&listing) {
-        return Err(not_connect(&format!("{}{path}", address.base)));
+    // before 2.3 a worker only names them; later ones leave out of this what has no state yet
+    let mut known = match address.get("/connectors?expand=info&expand=status")? {
+        Some(Value::Object(known)) if known.is_empty() || input::is_listing(&known) => known,
+        Some(Value::Array(_)) => Map::new(),
+        _ => return Err(not_connect(&address.base)),
+    };
+    let mut listing = Map::new();
+    for name in names {
+        if let Some(entry) = known.remove(name) {
+            listing.insert(name.to_owned(), entry);
+        } else if let Some(config) = address.get(&format!("/connectors/{}/config", utf8_percent_encode(name, PATH)))? {
+            listing.insert(name.to_owned(), json!({ "info": { "config": config } }));
+        }
     }
     input.subjects.extend(input::listing(&listing, &address.base)?);
     Ok(())
-}
-
-/// The configurations, one by one.
-fn each<'a>(address: &Address, names: impl Iterator<Item = &'a str>) -> Result<Map<String, Value>> {
-    let one = |name: &str| {
-        let config = address.get(&format!("/connectors/{}/config", utf8_percent_encode(name, PATH)))?;
-        Ok((name.to_owned(), json!({ "info": { "config": config } })))
-    };
-    names.map(one).collect()
 }
 
 #[cfg(test)]
