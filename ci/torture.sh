@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 ROUNDS=${1:-1}
 SEED=${ROWTIDE_SEED:-$((RANDOM * 32768 + RANDOM))}
 PAGE=docs/manual/guarantees.md
-read -ra TESTS <<<"${TORTURE_TESTS:-crash faults_broker faults_clock faults_database faults_disk faults_network incremental large snapshot wal}"
+read -ra TESTS <<<"${TORTURE_TESTS:-crash exactly_once faults_broker faults_clock faults_database faults_disk faults_network incremental large snapshot wal}"
 ROWTIDE_TORTURE_TABLE=$(mktemp)
 export ROWTIDE_TORTURE=1 ROWTIDE_TORTURE_TABLE
 trap 'rm -f "$ROWTIDE_TORTURE_TABLE"' EXIT

@@ -134,6 +134,8 @@ pub struct ConfigKey {
     pub validator: Validator,
     /// whether validation lists it; some options are honoured but not listed by the original either
     pub listed: bool,
+    /// whether it is accepted without having an effect here; `doc` says why
+    pub idle: bool,
 }
 
 impl ConfigKey {
@@ -152,6 +154,7 @@ impl ConfigKey {
             doc: "",
             validator: Validator::Any,
             listed: true,
+            idle: false,
         }
     }
 
@@ -200,6 +203,13 @@ impl ConfigKey {
         named.unwrap_or_default()
     }
 
+    /// Accepts it without effect; what it does ([`ConfigKey::doc`]) is then why it does nothing.
+    #[must_use]
+    pub const fn idle(mut self) -> Self {
+        self.idle = true;
+        self
+    }
+
     /// Honours it without listing it.
     #[must_use]
     pub const fn unlisted(mut self) -> Self {
@@ -245,29 +255,46 @@ impl ConfigDef {
         checked.filter(|(listed, value)| *listed || !value.errors.is_empty()).map(|(_, value)| value).collect()
     }
 
-    /// One sentence for each name in `props` that no declaration here, no prefix and none of `known` covers.
-    pub fn unknown(&self, props: &Props, known: &[&ConfigDef]) -> Vec<String> {
+    /// Each name in `props` that no declaration here, no prefix and none of `known` covers, and the name that was probably
+    /// meant.
+    pub fn strangers<'a>(&self, props: &'a Props, known: &[&ConfigDef]) -> Vec<(&'a str, Option<&'static str>)> {
         let all = || std::iter::once(self).chain(known.iter().copied());
         props
             .iter()
             .filter(|(name, _)| !all().any(|def| def.covers(name)))
-            .map(|(name, _)| match nearest(name, all().flat_map(|def| def.keys.iter().map(|key| key.name))) {
-                Some(meant) => format!("the property '{name}' is not known and has no effect; did you mean '{meant}'?"),
-                None => format!("the property '{name}' is not known and has no effect"),
-            })
+            .map(|(name, _)| (name, nearest(name, all().flat_map(|def| def.keys.iter().map(|key| key.name)))))
             .collect()
     }
 
+    /// One sentence for each of [`ConfigDef::strangers`].
+    pub fn unknown(&self, props: &Props, known: &[&ConfigDef]) -> Vec<String> {
+        let sentence = |(name, meant): (&str, Option<&str>)| match meant {
+            Some(meant) => format!("the property '{name}' is not known and has no effect; did you mean '{meant}'?"),
+            None => format!("the property '{name}' is not known and has no effect"),
+        };
+        self.strangers(props, known).into_iter().map(sentence).collect()
+    }
+
     fn covers(&self, name: &str) -> bool {
-        self.key(name).is_some()
-            || self.prefixes.iter().any(|prefix| name.starts_with(prefix))
-            || self.keys.iter().any(|key| {
-                // column.mask.with.<n>.chars, snapshot.select.statement.overrides.<table>
-                key.name.split_once('<').is_some_and(|(head, tail)| {
-                    let tail = tail.rsplit_once('>').map_or("", |(_, tail)| tail);
-                    name.len() > head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail)
-                })
+        self.declared(name).is_some() || self.prefixes.iter().any(|prefix| name.starts_with(prefix))
+    }
+
+    /// The declaration that a name falls under: its own, or one with `<n>` in place of what varies.
+    pub fn declared(&self, name: &str) -> Option<&ConfigKey> {
+        // column.mask.with.<n>.chars, snapshot.select.statement.overrides.<table>
+        let fits = |key: &&ConfigKey| {
+            key.name.split_once('<').is_some_and(|(head, tail)| {
+                let tail = tail.rsplit_once('>').map_or("", |(_, tail)| tail);
+                name.len() > head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail)
             })
+        };
+        self.key(name).or_else(|| self.keys.iter().find(fits))
+    }
+
+    /// The declarations of what `props` sets to something else than its default although it has no effect here.
+    pub fn idle<'a>(&'a self, props: &Props) -> Vec<&'a ConfigKey> {
+        let differs = |key: &&ConfigKey| props.get(key.name).is_some_and(|value| Some(value.trim()) != key.default);
+        self.keys.iter().filter(|key| key.idle).filter(differs).collect()
     }
 
     /// A view of `props` through this definition.

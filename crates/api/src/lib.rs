@@ -29,6 +29,6 @@ pub use progress::{IncrementalProgress, SharedProgress, SnapshotKind, SnapshotPr
 pub use record::{Datum, EncodedRecord, Header, SourceRecord};
 pub use schema::{Field, Kind, Schema, SchemaRef};
 pub use sink::{Ack, Sink};
-pub use source::{Batch, ExactlyOnce, Loss, Outlook, Signal, SourceConnector, SourceTask, TaskContext};
+pub use source::{Batch, ExactlyOnce, Loss, Outlook, Remark, Signal, SourceConnector, SourceTask, TaskContext};
 pub use transform::{Converter, EncodePlan, HeaderConverter, Outcome, Plan, Predicate, Transform};
 pub use value::{Struct, Value, Values};

@@ -56,6 +56,19 @@ pub struct Batch {
     pub urgent: bool,
 }
 
+/// What a source says of a configuration without asking its server, beyond what its declarations show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// the property, where one can be named
+    pub property: Option<String>,
+    /// a sentence; shows no value that may be secret
+    pub sentence: String,
+    /// what can be done about it
+    pub remedy: Option<String>,
+    /// whether a task would refuse to start because of it
+    pub stops: bool,
+}
+
 /// Something that would be missing for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
@@ -92,6 +105,11 @@ pub trait SourceConnector: Send + Sync {
     /// Checks a configuration, the server behind it included, and answers one value for each option of the
     /// definition, in its order. Never fails: what is wrong stands in the values' errors.
     async fn validate(&self, config: &Props) -> Vec<ConfigValue>;
+
+    /// What else a task of this configuration would log or fail with before it asks its server anything.
+    fn remarks(&self, _config: &Props) -> Vec<Remark> {
+        Vec::new()
+    }
 
     /// The configurations of the tasks: at most `max` of them. They carry what Debezium's carry, so that a Java
     /// worker can run them.

@@ -22,7 +22,7 @@ pub struct ConnectorFile {
 /// Reads a connector's file.
 pub fn read(path: &Path) -> Result<ConnectorFile> {
     let text = text_of(path)?;
-    parse(&text).map_err(|error| error.context(&path.display().to_string()))
+    parse(&text).and_then(named).map_err(|error| error.context(&path.display().to_string()))
 }
 
 /// Reads a worker's `.properties` file.
@@ -32,25 +32,48 @@ pub fn read_properties(path: &Path) -> Result<Props> {
 }
 
 /// UTF-8; what is not UTF-8 is Latin-1, as Java takes properties.
-fn text_of(path: &Path) -> Result<String> {
+pub fn text_of(path: &Path) -> Result<String> {
     let bytes =
         std::fs::read(path).map_err(|error| Error::configuration(format!("cannot read {}", path.display())).caused_by(error))?;
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect()))
 }
 
-fn parse(text: &str) -> Result<ConnectorFile> {
+/// What a file says before anybody asks for a name in it.
+fn parse(text: &str) -> Result<(Props, Option<TargetState>)> {
+    match read_text(text)? {
+        Text::Properties(config) => Ok((config, None)),
+        Text::Json(map) => of_json(&map),
+    }
+}
+
+/// A file in one of the forms, before it is known what it is about.
+pub enum Text {
+    /// Java properties
+    Properties(Props),
+    /// one JSON object
+    Json(Map<String, Value>),
+}
+
+/// Reads a file's text.
+pub fn read_text(text: &str) -> Result<Text> {
     let text = text.trim_start_matches('\u{feff}');
     // a properties file can begin with a brace, but no connector's does: broken JSON gets JSON's message
     if !text.trim_start().starts_with('{') {
-        let config = properties::parse(text).map_err(Error::configuration)?;
-        return named(config, None);
+        return properties::parse(text).map(Text::Properties).map_err(Error::configuration);
     }
     let value: Value =
         serde_json::from_str(text).map_err(|error| Error::configuration(format!("this is not well-formed JSON: {error}")))?;
-    let Value::Object(map) = value else { return Err(shape()) };
+    match value {
+        Value::Object(map) => Ok(Text::Json(map)),
+        _ => Err(shape()),
+    }
+}
+
+/// A connector's configuration, `{"config"}` or flat, and the state to create it in.
+pub fn of_json(map: &Map<String, Value>) -> Result<(Props, Option<TargetState>)> {
     match map.get("config") {
-        Some(Value::Object(config)) => request(&map, config),
-        _ => named(flat(&map)?, None),
+        Some(Value::Object(config)) => request(map, config),
+        _ => Ok((flat(map)?, None)),
     }
 }
 
@@ -76,7 +99,7 @@ fn flat(map: &Map<String, Value>) -> Result<Props> {
 }
 
 /// `{"name", "config", "initial_state"}`; other keys are ignored, as Connect ignores them here.
-fn request(map: &Map<String, Value>, config: &Map<String, Value>) -> Result<ConnectorFile> {
+fn request(map: &Map<String, Value>, config: &Map<String, Value>) -> Result<(Props, Option<TargetState>)> {
     let mut config = flat(config)?;
     match (map.get("name").and_then(Value::as_str), config.get("name")) {
         (Some(outer), Some(inner)) if outer != inner => {
@@ -100,10 +123,10 @@ fn request(map: &Map<String, Value>, config: &Map<String, Value>) -> Result<Conn
             }
         }),
     };
-    named(config, initial)
+    Ok((config, initial))
 }
 
-fn named(config: Props, initial: Option<TargetState>) -> Result<ConnectorFile> {
+fn named((config, initial): (Props, Option<TargetState>)) -> Result<ConnectorFile> {
     match config.get("name").map(str::trim).filter(|name| !name.is_empty()) {
         Some(name) => Ok(ConnectorFile { name: name.to_owned(), config, initial }),
         None => Err(Error::configuration("the connector has no name").remedy("add \"name\"; its offsets are stored under it")),
@@ -124,10 +147,10 @@ mod tests {
         ];
         let expected: Props = [("name", "pg"), ("connector.class", "Postgres"), ("tasks.max", "1")].into_iter().collect();
         for form in forms {
-            let file = parse(form).unwrap();
+            let file = parse(form).and_then(named).unwrap();
             assert_eq!((file.name.as_str(), file.config), ("pg", expected.clone()), "{form}");
         }
-        let paused = parse(r#"{"name": "pg", "config": {}, "initial_state": "PAUSED"}"#).unwrap();
+        let paused = parse(r#"{"name": "pg", "config": {}, "initial_state": "PAUSED"}"#).and_then(named).unwrap();
         assert_eq!(paused.initial, Some(TargetState::Paused));
     }
 
@@ -142,7 +165,7 @@ mod tests {
             (r#"{"name": "pg", "config": {}, "initial_state": "ON"}"#, "RUNNING, PAUSED or STOPPED"),
             ("", "has no name"),
         ] {
-            let error = parse(form).unwrap_err().to_string();
+            let error = parse(form).and_then(named).unwrap_err().to_string();
             assert!(error.contains(why), "{form}: {error}");
         }
     }

@@ -61,8 +61,7 @@ async fn join(worker: &WorkerConfig, membership: Membership, listeners: &Listene
     if !membership.join_unknown {
         unknown::check(&plugins, state.connectors().filter_map(|name| Some((name, state.config(name)?))))?;
     }
-    let fencing = (worker.exactly_once == ExactlyOnceSupport::Enabled)
-        .then(|| Fencing::new(&membership, offsets.clone()));
+    let fencing = (worker.exactly_once == ExactlyOnceSupport::Enabled).then(|| Fencing::new(&membership, offsets.clone()));
     let parts = Parts {
         worker: worker.clone(),
         worker_id: listeners.worker_id.clone(),

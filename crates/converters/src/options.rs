@@ -19,6 +19,7 @@ pub(crate) const CONVERTER_TYPE: ConfigKey = ConfigKey {
     doc: "What the converter is used for: key, value or header. Set by the worker.",
     validator: Validator::Any,
     listed: true,
+    idle: false,
 };
 
 /// The first thing that is wrong with the options.

@@ -182,6 +182,19 @@ const ACCEPTED: &[&str] = &[
     "group.protocol",
 ];
 
+/// What a client makes of properties, one by one: for a report, before any client is made of them.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// cannot be used as they stand, and why; never a secret's value
+    pub bad: Vec<(String, String)>,
+    /// known to Java's clients and without a meaning here
+    pub ignored: Vec<String>,
+    /// nothing here understands them
+    pub unknown: Vec<String>,
+    /// every property that has a meaning here
+    pub known: Vec<&'static str>,
+}
+
 /// The map while it is read: remembers what was asked for.
 struct Reader<'a> {
     map: &'a BTreeMap<String, String>,
@@ -222,12 +235,50 @@ impl<'a> Reader<'a> {
 }
 
 impl ClientConfig {
+    /// Looks at every property of a merged map; what is bad is left out until the rest can be read.
+    pub fn look(map: &BTreeMap<String, String>) -> Look {
+        let (mut map, mut bad) = (map.clone(), Vec::new());
+        let mut seen = Vec::new();
+        loop {
+            let mut reader = Reader { map: &map, seen: Vec::new() };
+            let failed = Self::read(&mut reader).err();
+            seen.append(&mut reader.seen);
+            let Some(KafkaError::Config { key, problem }) = failed else { break };
+            let was_there = map.remove(&key).is_some();
+            let is_security = key.starts_with("sasl.");
+            if !bad.iter().any(|(known, _)| *known == key) {
+                bad.push((key, problem));
+            }
+            if was_there {
+                continue;
+            }
+            // its absence is what is wrong: the rest is read without what asks for it
+            let protocol = map.insert("security.protocol".to_owned(), "PLAINTEXT".to_owned());
+            if !is_security || protocol.is_none_or(|protocol| protocol == "PLAINTEXT") {
+                break;
+            }
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        let ignored = map.keys().filter(|key| ACCEPTED.contains(&key.as_str())).cloned().collect();
+        let known = |key: &&String| seen.contains(&key.as_str()) || ACCEPTED.contains(&key.as_str());
+        let unknown = map.keys().filter(|key| !known(key)).cloned().collect();
+        Look { bad, ignored, unknown, known: seen }
+    }
+
     /// Reads a merged map of Java-spelled properties. Keys that are not known end up in [`ClientConfig::unknown`].
     pub fn from_properties(map: &BTreeMap<String, String>) -> Result<Self, KafkaError> {
-        let mut r = Reader { map, seen: Vec::new() };
+        let mut reader = Reader { map, seen: Vec::new() };
+        let mut config = Self::read(&mut reader)?;
+        let known = |key: &&String| reader.seen.contains(&key.as_str()) || ACCEPTED.contains(&key.as_str());
+        config.unknown = map.keys().filter(|key| !known(key)).cloned().collect();
+        Ok(config)
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, KafkaError> {
         let bootstrap_servers = bootstrap(r.text("bootstrap.servers").unwrap_or(""))?;
-        let (tls, sasl) = security(&mut r)?;
-        let mut config = Self {
+        let (tls, sasl) = security(r)?;
+        Ok(Self {
             bootstrap_servers,
             client_id: r.text("client.id").unwrap_or("rowtide").to_owned(),
             request_timeout: r.millis("request.timeout.ms", 30_000)?,
@@ -240,15 +291,12 @@ impl ClientConfig {
             metadata_max_age: r.millis("metadata.max.age.ms", 300_000)?,
             tls,
             sasl,
-            producer: producer(&mut r)?,
+            producer: producer(r)?,
             read_committed: r.text("isolation.level") == Some("read_committed"),
             fetch_max_bytes: r.number("fetch.max.bytes", 52_428_800, 0, i64::from(i32::MAX))? as i32,
             max_partition_fetch_bytes: r.number("max.partition.fetch.bytes", 1_048_576, 0, i64::from(i32::MAX))? as i32,
             unknown: Vec::new(),
-        };
-        config.unknown =
-            map.keys().filter(|k| !r.seen.contains(&k.as_str()) && !ACCEPTED.contains(&k.as_str())).cloned().collect();
-        Ok(config)
+        })
     }
 }
 
@@ -387,6 +435,21 @@ mod tests {
         let mut map: BTreeMap<String, String> = pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
         map.entry("bootstrap.servers".into()).or_insert("127.0.0.1:9092".into());
         ClientConfig::from_properties(&map)
+    }
+
+    #[test]
+    fn every_bad_property_is_found_and_the_others_are_told_apart() {
+        let map = [("bootstrap.servers", "b:1"), ("linger.ms", "soon"), ("acks", "2"), ("lingr.ms", "1"), ("client.rack", "r")];
+        let look = ClientConfig::look(&map.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect());
+        let bad: Vec<&str> = look.bad.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(
+            (bad, look.ignored, look.unknown),
+            (vec!["acks", "linger.ms"], vec!["client.rack".into()], vec!["lingr.ms".into()])
+        );
+        assert!(look.known.contains(&"batch.size") && !look.known.contains(&"client.rack"));
+        let map = [("bootstrap.servers", "b:1"), ("security.protocol", "SASL_SSL")];
+        let look = ClientConfig::look(&map.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect());
+        assert_eq!(look.bad[0].0, "sasl.mechanism", "Java's default is not offered");
     }
 
     #[test]

@@ -69,7 +69,7 @@ mod tls;
 pub use admin::{Admin, CreateOutcome, NewTopic};
 pub use client::{ClusterMetadata, TopicMetadata};
 pub use compression::Compression;
-pub use config::{ClientConfig, ProducerSettings, SaslMechanism, SaslSettings, Secret};
+pub use config::{ClientConfig, Look, ProducerSettings, SaslMechanism, SaslSettings, Secret};
 pub use consumer::{ConsumedRecord, Consumer, StartOffset};
 pub use error::{KafkaError, ProduceError};
 pub use group::{Group, GroupSettings, Joined, Member, Standing};

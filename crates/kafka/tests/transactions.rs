@@ -225,6 +225,7 @@ async fn an_open_transaction_is_waited_for_and_not_skipped() {
             assert_eq!(ended.load(Ordering::SeqCst), 1, "it did not wait for the transaction's end");
         };
         let ending = async {
+            // waits: so that a reader that does not wait for the transaction's end has every chance to be done before it
             tokio::time::sleep(Duration::from_millis(1500)).await;
             ended.store(1, Ordering::SeqCst);
             match commit {
@@ -346,6 +347,7 @@ async fn transactions_go_on_over_crashes_of_the_broker() {
                 sent += each;
                 committed.store(sent, Ordering::Relaxed);
             }
+            // waits: so that the broker dies amid several transactions, not after all of them
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         sent

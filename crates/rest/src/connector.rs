@@ -100,11 +100,7 @@ pub async fn fence(State(rest): State<Rest>, Path(name): Path<String>, headers: 
 
 fn signed_call(headers: &HeaderMap, body: &Body) -> SignedCall {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    SignedCall {
-        signature: header(peer::SIGNATURE),
-        algorithm: header(peer::SIGNATURE_ALGORITHM),
-        body: body.bytes().to_vec(),
-    }
+    SignedCall { signature: header(peer::SIGNATURE), algorithm: header(peer::SIGNATURE_ALGORITHM), body: body.bytes().to_vec() }
 }
 
 /// `GET /connectors/{c}/tasks/{t}/status`

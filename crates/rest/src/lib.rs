@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use rowtide_runtime::herder::Herder;
 
-pub use listeners::Listeners;
+pub use listeners::{Listeners, refusals};
 pub use loggers::{Apply, LoggerLevel, Loggers};
 pub use server::serve;
 

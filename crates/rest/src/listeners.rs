@@ -42,15 +42,9 @@ struct Address {
 impl Listeners {
     /// Opens what the worker's configuration asks for.
     pub async fn bind(worker: &Props) -> Result<Self> {
-        if worker.get(EXTENSIONS).is_some_and(|list| !list.trim().is_empty()) {
-            return Err(Error::configuration(format!("'{EXTENSIONS}' is set, but there are no REST extensions here"))
-                .remedy("remove it, let 'listeners' be http://127.0.0.1:8083, and put a proxy that authenticates in front"));
-        }
-        let addresses = parse_list("listeners", worker.get("listeners").unwrap_or(DEFAULT))?;
-        let first = addresses.first().ok_or_else(|| {
-            Error::configuration("'listeners' is empty").remedy("name at least one, such as http://127.0.0.1:8083")
-        })?;
-        let first_host = first.host.clone();
+        no_extensions(worker)?;
+        let addresses = addresses(worker)?;
+        let first_host = addresses.first().map(|first| first.host.clone()).unwrap_or_default();
         let public = open(&addresses).await?;
         let admin = match worker.get("admin.listeners") {
             None => Admin::Public,
@@ -62,6 +56,36 @@ impl Listeners {
         warn_if_open(&public);
         Ok(Self { public, admin, worker_id, advertised_url })
     }
+}
+
+/// What REST could not be served with, as far as it shows without opening anything: the property, and why.
+pub fn refusals(worker: &Props) -> Vec<(&'static str, Error)> {
+    let admin = || parse_list("admin.listeners", worker.get("admin.listeners").unwrap_or_default());
+    let checks = [
+        (EXTENSIONS, no_extensions(worker).err()),
+        ("listeners", addresses(worker).err()),
+        ("admin.listeners", admin().err()),
+        ("rest.advertised.listener", only_http(worker).err()),
+        ("rest.advertised.port", advertised_port(worker).err()),
+    ];
+    checks.into_iter().filter_map(|(property, error)| Some((property, error?))).collect()
+}
+
+fn no_extensions(worker: &Props) -> Result<()> {
+    if worker.get(EXTENSIONS).is_none_or(|list| list.trim().is_empty()) {
+        return Ok(());
+    }
+    Err(Error::configuration(format!("'{EXTENSIONS}' is set, but there are no REST extensions here"))
+        .remedy("remove it, let 'listeners' be http://127.0.0.1:8083, and put a proxy that authenticates in front"))
+}
+
+/// `listeners`, at least one.
+fn addresses(worker: &Props) -> Result<Vec<Address>> {
+    let addresses = parse_list("listeners", worker.get("listeners").unwrap_or(DEFAULT))?;
+    if addresses.is_empty() {
+        return Err(Error::configuration("'listeners' is empty").remedy("name at least one, such as http://127.0.0.1:8083"));
+    }
+    Ok(addresses)
 }
 
 fn parse_list(option: &str, list: &str) -> Result<Vec<Address>> {
@@ -115,21 +139,33 @@ async fn listen(address: &Address) -> std::io::Result<TcpListener> {
     }
 }
 
-fn advertise(worker: &Props, first_host: &str, bound: Option<SocketAddr>) -> Result<(String, String)> {
-    let given = |name: &str| worker.get(name).map(str::trim).filter(|text| !text.is_empty());
-    if let Some(listener) = given("rest.advertised.listener")
-        && !listener.eq_ignore_ascii_case("http")
-    {
-        return Err(Error::configuration(format!("'rest.advertised.listener' is '{listener}', but only http is served"))
-            .remedy("remove it"));
+fn given<'a>(worker: &'a Props, name: &str) -> Option<&'a str> {
+    worker.get(name).map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn only_http(worker: &Props) -> Result<()> {
+    match given(worker, "rest.advertised.listener") {
+        Some(listener) if !listener.eq_ignore_ascii_case("http") => {
+            Err(Error::configuration(format!("'rest.advertised.listener' is '{listener}', but only http is served"))
+                .remedy("remove it"))
+        }
+        _ => Ok(()),
     }
-    let port = match given("rest.advertised.port") {
-        Some(text) => text.parse().map_err(|_| {
+}
+
+fn advertised_port(worker: &Props) -> Result<Option<u16>> {
+    let parse = |text: &str| {
+        text.parse().map_err(|_| {
             Error::configuration(format!("Invalid value {text} for configuration rest.advertised.port: Not a number of type INT"))
-        })?,
-        None => bound.map_or(0, |address| address.port()),
+        })
     };
-    let host = match given("rest.advertised.host.name") {
+    given(worker, "rest.advertised.port").map(parse).transpose()
+}
+
+fn advertise(worker: &Props, first_host: &str, bound: Option<SocketAddr>) -> Result<(String, String)> {
+    only_http(worker)?;
+    let port = advertised_port(worker)?.unwrap_or_else(|| bound.map_or(0, |address| address.port()));
+    let host = match given(worker, "rest.advertised.host.name") {
         Some(host) => host.to_owned(),
         None if first_host.is_empty() || matches!(first_host, "0.0.0.0" | "::") => own_address().to_string(),
         None => first_host.to_owned(),

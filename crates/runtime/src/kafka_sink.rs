@@ -105,7 +105,12 @@ pub(crate) fn connector_admin(worker: &WorkerConfig, connector: &str, task: usiz
     Admin::new(ClientConfig::from_properties(&properties).map_err(client_error)?).map_err(client_error)
 }
 
-fn admin_properties(worker: &WorkerConfig, connector: &str, task: usize, config: &Props) -> Result<BTreeMap<String, String>> {
+pub(crate) fn admin_properties(
+    worker: &WorkerConfig,
+    connector: &str,
+    task: usize,
+    config: &Props,
+) -> Result<BTreeMap<String, String>> {
     let mut properties = BTreeMap::new();
     properties.insert("bootstrap.servers".to_owned(), worker.get("bootstrap.servers").unwrap_or_default().to_owned());
     properties.insert("client.id".to_owned(), format!("connector-adminclient-{connector}-{task}"));

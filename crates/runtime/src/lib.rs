@@ -12,6 +12,7 @@ pub mod offsets;
 pub mod pipeline;
 pub mod properties;
 pub mod stores;
+pub mod survey;
 pub mod topic_creation;
 pub mod variables;
 pub mod worker_config;

@@ -27,7 +27,42 @@ enum Provider {
     Environment(Option<JavaRegex>),
 }
 
+/// A variable in a value, as far as its form shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placeholder<'a> {
+    /// `${provider:…}`: the provider's alias
+    Provider(&'a str),
+    /// `${NAME}`: a variable of the environment
+    Environment(&'a str),
+}
+
+/// The variables of a value. Other texts in `${}` (`${routedByValue}`, `${topic}-${timestamp}`) mean something to whoever
+/// reads the value.
+pub fn placeholders(value: &str) -> Vec<Placeholder<'_>> {
+    let inner = value.split("${").skip(1).filter_map(|rest| rest.split_once('}').map(|(inner, _)| inner));
+    let found = inner.filter_map(|inner| match inner.split_once(':') {
+        Some((alias, _)) if is_alias(alias) => Some(Placeholder::Provider(alias)),
+        None if is_plain(inner) => Some(Placeholder::Environment(inner)),
+        _ => None,
+    });
+    found.collect()
+}
+
+fn is_alias(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.'))
+}
+
 impl Variables {
+    /// Whether a provider of this alias is declared.
+    pub fn declares(&self, alias: &str) -> bool {
+        self.providers.contains_key(alias)
+    }
+
+    /// Whether `${NAME}` is filled in from the environment.
+    pub fn takes_environment(&self) -> bool {
+        self.environment
+    }
+
     /// From the worker's `config.providers`; `environment`: fill in `${NAME}` too.
     pub fn new(environment: bool, worker: &Props) -> Result<Self> {
         let mut providers = HashMap::new();
@@ -190,6 +225,13 @@ mod tests {
             variables.left_over(&props),
             ["the property 'a' is ${NOT_SET_ANYWHERE_1} as it stands, since NOT_SET_ANYWHERE_1 is not set in the environment"]
         );
+    }
+
+    #[test]
+    fn variables_are_told_from_other_texts_in_braces() {
+        let value = "a${file:/x:y}b${PASSWORD}${routedByValue}${topic}-${timestamp}${ x:y}${}";
+        assert_eq!(placeholders(value), [Placeholder::Provider("file"), Placeholder::Environment("PASSWORD")]);
+        assert_eq!(placeholders("${"), []);
     }
 
     #[test]

@@ -23,6 +23,7 @@ const PATH_KEY: ConfigKey = ConfigKey {
     doc: "The file that records are appended to, one JSON object a line. A rotated file gets the moment of its rotation (UTC) into its name, before the extension.",
     validator: Validator::Required,
     listed: true,
+    idle: false,
 };
 
 /// Options of `file`.

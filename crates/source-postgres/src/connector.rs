@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use rowtide_api::{
-    ConfigDef, ConfigValue, Error, ExactlyOnce, OffsetMap, Outlook, PluginInfo, PluginKind, Props, Result, SourceConnector,
-    SourceTask,
+    ConfigDef, ConfigValue, Error, ExactlyOnce, OffsetMap, Outlook, PluginInfo, PluginKind, Props, Remark, Result,
+    SourceConnector, SourceTask,
 };
 use rowtide_cdc::CdcTask;
 use rowtide_cdc::ledger::Ledger;
@@ -11,7 +11,7 @@ use tracing::{error, warn};
 
 use crate::client::Connection;
 use crate::config::PostgresConfig;
-use crate::database::Postgres;
+use crate::database::{Postgres, readable};
 use crate::errors::explain;
 use crate::options::{postgres_config_def, unsupported};
 use crate::source_block::VERSION;
@@ -46,8 +46,24 @@ impl SourceConnector for PostgresConnector {
         values
     }
 
+    fn remarks(&self, props: &Props) -> Vec<Remark> {
+        let idle = unsupported(props).into_iter().map(|(property, sentence)| Remark {
+            property: Some(property),
+            sentence,
+            remedy: None,
+            stops: false,
+        });
+        let refused = readable(props).err().map(|error| Remark {
+            property: None,
+            sentence: error.message().to_owned(),
+            remedy: error.remedy_text().map(str::to_owned),
+            stops: true,
+        });
+        idle.chain(refused).collect()
+    }
+
     fn task_configs(&self, props: &Props, _max: usize) -> Result<Vec<Props>> {
-        for sentence in unsupported(props) {
+        for (_, sentence) in unsupported(props) {
             warn!("{sentence}");
         }
         let mut task = props.clone();

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rowtide_api::{Error, OffsetMap, Result, SourcePartition, TaskContext};
+use rowtide_api::{Error, OffsetMap, Props, Result, SourcePartition, TaskContext};
 use rowtide_cdc::database::{Control, Database, Opened, Resume};
 use rowtide_cdc::envelope::{Emitter, SourceKind};
 use rowtide_cdc::filters::TableFilters;
@@ -37,6 +37,18 @@ fn is_builtin(table: &TableId) -> bool {
     let schema = table.schema.as_deref().unwrap_or_default();
     let system = ["pg_catalog", "information_schema"].iter().any(|name| schema.eq_ignore_ascii_case(name));
     system || schema.starts_with("pg_temp") || table.table.eq_ignore_ascii_case("spatial_ref_sys")
+}
+
+/// Whether a task could read its configuration: what [`Database::open`] reads of it before and after it connects.
+pub(crate) fn readable(props: &Props) -> Result<()> {
+    let options = postgres_config_def().read(props);
+    let config = PostgresConfig::read(&options)?;
+    Settings::read(&options)?;
+    TypeOptions::read(&options)?;
+    TopicNaming::read(&options)?;
+    TableShaper::read(&options, SourceBlock::new(&config.prefix, &config.connect.dbname).schema().clone())?;
+    TableFilters::read(&options)?;
+    Ok(())
 }
 
 /// An open PostgreSQL database.

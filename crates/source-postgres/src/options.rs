@@ -109,11 +109,13 @@ const POSTGRES: &[ConfigKey] = &[
         .width(Width::Short)
         .default_value("30000")
         .rules(&[PositiveInteger])
-        .doc("How long telling the server what is durable may take."),
+        .doc("Without effect: the server is told what is durable without waiting for an answer.")
+        .idle(),
     string("lsn.flush.timeout.action", Medium, "LSN flush timeout action")
         .default_value("fail")
         .rules(&[OneOf(&["fail", "warn", "ignore"])])
-        .doc("What to do when that takes too long."),
+        .doc("Without effect: there is no answer to wait for.")
+        .idle(),
     boolean("database.tcpKeepAlive", Medium, "TCP keep-alive probe")
         .width(Width::Short)
         .default_value("true")
@@ -165,9 +167,9 @@ const CONNECTOR: &[ConfigKey] = &[
         .rules(&[OneOf(&["custom", "select_all"]), Check(query_mode)])
         .doc("How rows are read: select_all. (custom is a Java class and not offered.)"),
     string("snapshot.query.mode.custom.name", Medium, "Snapshot Query Mode Custom Name")
-        .doc("Name of a custom snapshot query; a Java class, not offered."),
+        .doc("Name of a custom snapshot query; a Java class, not offered.").idle(),
     string("snapshot.locking.mode.custom.name", Medium, "Snapshot Locking Mode Custom Name")
-        .doc("Name of a custom snapshot lock; a Java class, not offered."),
+        .doc("Name of a custom snapshot lock; a Java class, not offered.").idle(),
     string("snapshot.locking.mode", Low, "Snapshot locking mode")
         .width(Width::Short)
         .default_value("none")
@@ -193,7 +195,7 @@ const CONNECTOR: &[ConfigKey] = &[
         .width(Width::Short)
         .default_value("columns_diff")
         .rules(&[OneOf(&["columns_diff", "columns_diff_exclude_unchanged_toast"])])
-        .doc("When a table's schema is read anew."),
+        .doc("Without effect: a table's schema is read anew whenever the log says that it changed.").idle(),
     int("incremental.snapshot.chunk.size", Medium, "Incremental snapshot chunk size")
         .default_value("1024")
         .rules(&[NonNegativeInteger])
@@ -356,9 +358,9 @@ fn system_identifier(value: Option<&str>, _props: &Props, out: &mut Vec<String>)
 /// value that is offered after all. Each is in the manual's list of what is missing.
 const UNSUPPORTED: &str = include_str!("../unsupported.txt");
 
-/// One sentence for each option that the user set and that has no effect yet, and for each contradiction that the
-/// original too only warns of.
-pub fn unsupported(props: &Props) -> Vec<String> {
+/// An option that the user set and that has no effect yet, or a contradiction that the original too only warns of: the option
+/// and a sentence.
+pub fn unsupported(props: &Props) -> Vec<(String, String)> {
     let lines = || UNSUPPORTED.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let covers = |line: &str, name: &str, value: &str| {
         let (pattern, offered) = line.split_once('=').map_or((line, None), |(pattern, offered)| (pattern, Some(offered)));
@@ -371,13 +373,16 @@ pub fn unsupported(props: &Props) -> Vec<String> {
     let idle = props
         .iter()
         .filter(|(name, value)| lines().any(|line| covers(line, name, value)))
-        .map(|(name, _)| format!("the property '{name}' is not supported yet and has no effect"));
+        .map(|(name, _)| (name.to_owned(), format!("the property '{name}' is not supported yet and has no effect")));
     let overrides = props.get("snapshot.select.statement.overrides").unwrap_or_default();
     let missing = overrides
         .split(',')
         .map(|table| format!("snapshot.select.statement.overrides.{}", table.trim()))
         .filter(|name| !name.ends_with('.') && props.get(name).is_none())
-        .map(|name| format!("'snapshot.select.statement.overrides' names a table, but its statement '{name}' is not set"));
+        .map(|name| {
+            let sentence = format!("'snapshot.select.statement.overrides' names a table, but its statement '{name}' is not set");
+            ("snapshot.select.statement.overrides".to_owned(), sentence)
+        });
     idle.chain(missing).collect()
 }
 
@@ -534,7 +539,7 @@ mod tests {
         .collect();
         let warnings = unsupported(&props);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].contains("snapshot.select.statement.overrides.s.t"));
+        assert!(warnings[0].1.contains("snapshot.select.statement.overrides.s.t"));
     }
 
     #[test]

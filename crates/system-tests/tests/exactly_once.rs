@@ -38,7 +38,7 @@ fn once(scene: &Scene, load: Load) {
 
 /// Kills at one step.
 fn kills() -> u64 {
-    torture().map_or(2, |rounds| 5 * rounds)
+    torture().map_or(1, |rounds| 5 * rounds)
 }
 
 fn dies_at(point: Failpoint) {

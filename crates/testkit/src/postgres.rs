@@ -143,7 +143,8 @@ impl Database {
     /// Ends the session that reads the slot, as soon as there is one.
     pub fn end_streaming(&self) {
         let name = &self.name;
-        let sql = format!("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{name}' AND active");
+        let sql =
+            format!("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{name}' AND active");
         wait_until("the walsender is ended", SOON, || (self.sql(&sql) == "t").then_some(()));
     }
 

@@ -17,6 +17,7 @@ pub(crate) fn required(name: &'static str, importance: Importance, doc: &'static
         doc,
         validator,
         listed: true,
+        idle: false,
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::Command;
 
 const MANUAL: &str = "docs/manual";
 /// Pages that are not the program's; ci/torture.sh writes a part of the first.
-const OTHERS: &[&str] = &["guarantees.md", "offsets.md"];
+const OTHERS: &[&str] = &["check.md", "guarantees.md", "offsets.md"];
 
 /// Writes the manual into its folder.
 pub fn write(root: &Path) -> Result<(), String> {

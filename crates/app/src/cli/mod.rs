@@ -1,5 +1,6 @@
 //! The commands, one file each. Here stand what they share: the command line's shape, exit codes, the runtime's threads.
 
+mod check;
 mod distributed;
 mod docs;
 mod offsets;
@@ -16,6 +17,9 @@ use crate::logging::Verbosity;
 
 /// Exit code of a start that failed, Connect's.
 pub const START_FAILED: u8 = 3;
+
+/// Exit code of a command line that cannot be used, clap's.
+pub const UNUSABLE: u8 = 2;
 
 /// Change data capture without the JVM: takes the place of a Kafka Connect worker that runs Debezium.
 #[derive(Parser)]
@@ -43,6 +47,7 @@ enum Command {
     Standalone(standalone::StandaloneArgs),
     Offsets(offsets::OffsetsArgs),
     Distributed(distributed::DistributedArgs),
+    Check(check::CheckArgs),
     Docs(docs::DocsArgs),
     Version,
 }
@@ -57,6 +62,7 @@ pub fn main() -> ExitCode {
         // what it says is its output; the log is for what goes wrong
         Command::Offsets(args) => in_runtime(verbosity.at_least_quiet(), |_| offsets::offsets(args)),
         Command::Distributed(args) => in_runtime(verbosity, |log| distributed::distributed(args, log)),
+        Command::Check(args) => return check::check(&args),
         Command::Docs(args) => docs::docs(&args),
         Command::Version => {
             version::version();

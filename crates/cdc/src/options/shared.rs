@@ -23,7 +23,8 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
         .width(Width::Short)
         .default_value("fail")
         .rules(&[OneOf(&["warn", "fail", "ignore", "skip"])])
-        .doc("What to do when an event cannot be processed: stop, skip with a warning, skip silently."),
+        .doc("Without effect: an event that cannot be processed stops the task, as with fail.")
+        .idle(),
     int("max.batch.size", Medium, "Change event batch size")
         .width(Width::Short)
         .default_value("2048")
@@ -62,7 +63,8 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
         .doc("Regular expressions of captured tables whose rows a snapshot reads; default = all captured tables."),
     int("snapshot.fetch.size", Medium, "Snapshot fetch size")
         .rules(&[NonNegativeInteger])
-        .doc("Rows that a snapshot fetches at a time."),
+        .doc("Without effect: rows of a snapshot are handed on as the server sends them, none are gathered.")
+        .idle(),
     int("snapshot.max.threads", Medium, "Snapshot maximum threads")
         .width(Width::Short)
         .default_value("1")
@@ -83,7 +85,8 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
         .alias()
         .doc("Deprecated name of legacy.snapshot.max.threads."),
     string("snapshot.mode.custom.name", Medium, "Snapshot Mode Custom Name")
-        .doc("Name of a custom snapshotter; a Java class, not offered."),
+        .doc("Name of a custom snapshotter; a Java class, not offered.")
+        .idle(),
     boolean("snapshot.mode.configuration.based.snapshot.data", Medium, "Snapshot mode property based snapshot data")
         .default_value("false")
         .doc("For snapshot.mode=configuration_based: take data."),
@@ -114,7 +117,8 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
     int("query.fetch.size", Medium, "Query fetch size")
         .default_value("0")
         .rules(&[NonNegativeInteger])
-        .doc("Rows that other queries fetch at a time; 0: all."),
+        .doc("Without effect: rows of other queries are few.")
+        .idle(),
     int("errors.max.retries", Low, "The maximum number of retries")
         .default_value("-1")
         .rules(&[Integer])
@@ -125,10 +129,12 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
         .doc("How an incremental snapshot marks its windows in the signal table."),
     boolean("internal.log.position.check.enable", Medium, "Enable/Disable log position check")
         .default_value("true")
-        .doc("On start verify the stored position is still available in the server log."),
+        .doc("Without effect: at a start the stored position is always held against the log.")
+        .idle(),
     boolean("internal.advanced.metrics.enable", Medium, "Enable/Disable advance metrics")
         .default_value("false")
-        .doc("Further metrics of streaming."),
+        .doc("Without effect: there are no metrics yet.")
+        .idle(),
     long("connection.validation.timeout.ms", Low, "Connection validation timeout (ms)")
         .width(Width::Short)
         .default_value("60000")
@@ -137,7 +143,8 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
     long("executor.shutdown.timeout.ms", Medium, "Executor shutdown timeout (ms)")
         .default_value("4000")
         .rules(&[PositiveLong])
-        .doc("How long a stop waits before it cuts the work off."),
+        .doc("Without effect: task.shutdown.graceful.timeout.ms of the worker bounds a stop.")
+        .idle(),
     boolean("openlineage.integration.enabled", Low, "Enables OpenLineage integration")
         .width(Width::Short)
         .default_value("false")
@@ -146,29 +153,35 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
     string("openlineage.integration.config.file.path", Low, "Path to OpenLineage file configuration")
         .width(Width::Long)
         .default_value("./openlineage.yml")
-        .doc("OpenLineage; not offered."),
+        .doc("OpenLineage; not offered.")
+        .idle(),
     string("openlineage.integration.job.namespace", Low, "Namespace used for Debezium job")
         .width(Width::Long)
-        .doc("OpenLineage; not offered."),
+        .doc("OpenLineage; not offered.")
+        .idle(),
     string("openlineage.integration.job.description", Low, "Description used for Debezium job")
         .width(Width::Long)
         .default_value("Debezium change data capture job")
-        .doc("OpenLineage; not offered."),
+        .doc("OpenLineage; not offered.")
+        .idle(),
     list("openlineage.integration.job.tags", Low, "Debezium job tags")
         .width(Width::Long)
         .rules(&[ListOfPairs])
-        .doc("OpenLineage; not offered."),
+        .doc("OpenLineage; not offered.")
+        .idle(),
     list("openlineage.integration.job.owners", Low, "Debezium job owners")
         .width(Width::Long)
         .rules(&[ListOfPairs])
-        .doc("OpenLineage; not offered."),
+        .doc("OpenLineage; not offered.")
+        .idle(),
     string(
         "openlineage.integration.dataset.kafka.bootstrap.servers",
         Low,
         "Kafka bootstrap server used in Kafka Connect deployment",
     )
     .width(Width::Long)
-    .doc("OpenLineage; not offered."),
+    .doc("OpenLineage; not offered.")
+    .idle(),
     boolean("extended.headers.enabled", Low, "Enable/Disable extended headers")
         .width(Width::Short)
         .default_value("true")
@@ -187,11 +200,13 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
     string("custom.sanitize.pattern", Low, "Custom pattern for masking sensitive configuration")
         .width(Width::Long)
         .default_value(SECRET_NAMES)
-        .doc("Names of properties whose values are never logged, as one regular expression."),
+        .doc("Without effect: values of properties are never logged.")
+        .idle(),
     boolean("statistics.metrics.enabled", Medium, "Enable collecting statistics metrics like latencies")
         .width(Width::Short)
         .default_value("true")
-        .doc("Collects latency statistics."),
+        .doc("Without effect: there are no metrics yet.")
+        .idle(),
 ];
 
 /// Group `Connector`, of relational databases.
@@ -242,7 +257,8 @@ pub const COMMON_EVENTS: &[ConfigKey] = &[
         .doc("How often a heartbeat is emitted; 0: never."),
     string("heartbeat.topics.prefix", Low, "A prefix used for naming of heartbeat topics")
         .default_value("__debezium-heartbeat")
-        .doc("Old name of topic.heartbeat.prefix; without effect, as in the original."),
+        .doc("Old name of topic.heartbeat.prefix; without effect, as in the original.")
+        .idle(),
     list("signal.data.collection", Medium, "Signaling data collection")
         .rules(&[Check(one_signal_table)])
         .doc("Table through which signals are sent; it is captured too."),
@@ -272,7 +288,8 @@ pub const COMMON_EVENTS: &[ConfigKey] = &[
         .doc("Java class of transaction metadata; only the built-in one."),
     list("custom.metric.tags", Low, "Customize metric tags")
         .rules(&[ListOfPairs])
-        .doc("Tags added to metrics: comma-separated k=v."),
+        .doc("Without effect: there are no metrics yet.")
+        .idle(),
 ];
 
 /// Group `Events`, of relational databases.
@@ -332,7 +349,7 @@ pub const RELATIONAL_EVENTS: &[ConfigKey] = &[
         .width(Width::Short)
         .default_value("false")
         .rules(&[Boolean])
-        .doc("Puts the comments of tables and columns into schemas."),
+        .doc("Without effect, as in the original, which reads no comments of PostgreSQL.").idle(),
     list("column.propagate.source.type", Medium, "Propagate Source Types by Columns")
         .width(Width::None)
         .rules(&[ListOfRegex])
@@ -344,12 +361,12 @@ pub const RELATIONAL_EVENTS: &[ConfigKey] = &[
     boolean("internal.snapshot.scan.all.columns.force", Low, "Snapshot force scan all columns of all tables")
         .width(Width::Short)
         .default_value("false")
-        .doc("Reads the columns of every table at once; without effect here."),
+        .doc("Reads the columns of every table at once; without effect here.").idle(),
     string("snapshot.tables.order.by.row.count", Medium, "Initial snapshot tables order by row count")
         .width(Width::None)
         .default_value("disabled")
         .rules(&[OneOf(&["disabled", "ascending", "descending"])])
-        .doc("Order tables by row count in the snapshot. PostgreSQL's tables keep the order of the filters all the same, as in the original."),
+        .doc("Order tables by row count in the snapshot. PostgreSQL's tables keep the order of the filters all the same, as in the original.").idle(),
     string("heartbeat.action.query", Low, "An optional query to execute with every heartbeat")
         .doc("SQL that runs with every heartbeat."),
 ];
@@ -359,7 +376,7 @@ pub const UNLISTED: &[ConfigKey] = &[
     boolean("read.only", Low, "Read only").default_value("false").doc("Writes nothing to the database for signals.").unlisted(),
     boolean("include.schema.changes", Low, "Include schema changes")
         .default_value("true")
-        .doc("Publishes statements that change schemas, where the log has them.")
+        .doc("Without effect: the log of PostgreSQL has no statements that change schemas.").idle()
         .unlisted(),
     string("queue.provider.type", Low, "Queue provider")
         .default_value("memory")
@@ -367,7 +384,7 @@ pub const UNLISTED: &[ConfigKey] = &[
         .doc("Where records wait between source and sink: memory.")
         .unlisted(),
     long("poll.dispatch.interval.ms", Low, "Poll dispatch interval (ms)")
-        .doc("Without effect: batches are handed over as soon as they may be.")
+        .doc("Without effect: batches are handed over as soon as they may be.").idle()
         .unlisted(),
     string("signal.file", Low, "Signal file")
         .default_value("file-signals.txt")
@@ -381,7 +398,7 @@ pub const UNLISTED: &[ConfigKey] = &[
         .unlisted(),
     string("signal.kafka.groupId", Low, "Group of the signal topic")
         .default_value("kafka-signal")
-        .doc("Without effect: how far the signal topic was read is part of the connector's offset. After a Java worker it is read from its end: Debezium commits to the group only when it is stopped, and not in the offset.")
+        .doc("Without effect: how far the signal topic was read is part of the connector's offset. After a Java worker it is read from its end: Debezium commits to the group only when it is stopped, and not in the offset.").idle()
         .unlisted(),
     long("signal.kafka.poll.timeout.ms", Low, "Poll timeout of the signal topic")
         .default_value("100")
@@ -389,7 +406,7 @@ pub const UNLISTED: &[ConfigKey] = &[
         .unlisted(),
     boolean("incremental.snapshot.allow.schema.changes", Low, "Schema changes in incremental snapshots")
         .default_value("false")
-        .doc("Without effect: tables may change while an incremental snapshot reads them, and rows that were read before are read again.")
+        .doc("Without effect: tables may change while an incremental snapshot reads them, and rows that were read before are read again.").idle()
         .unlisted(),
     boolean("skip.messages.without.change", Medium, "Skip updates without change")
         .default_value("false")
@@ -401,7 +418,7 @@ pub const UNLISTED: &[ConfigKey] = &[
         .doc("Makes field names fit for Avro, as schema.name.adjustment.mode does schema names.")
         .unlisted(),
     string("internal.custom.retriable.exception", Low, "Retriable errors")
-        .doc("Regular expression over error messages: what matches is tried again.")
+        .doc("Without effect: which errors are tried again is decided by what they are; the log says so of each.").idle()
         .unlisted(),
     string("event.converting.failure.handling.mode", Medium, "Conversion failures")
         .default_value("warn")
@@ -415,7 +432,7 @@ pub const UNLISTED: &[ConfigKey] = &[
         .unlisted(),
     int("topic.cache.size", Low, "Topic cache size")
         .default_value("10000")
-        .doc("Without effect: names are kept with their tables.")
+        .doc("Without effect: names are kept with their tables.").idle()
         .unlisted(),
     string("topic.heartbeat.prefix", Low, "Prefix of the heartbeat topic")
         .default_value("__debezium-heartbeat")

@@ -72,6 +72,7 @@ fn options() -> Vec<ConfigKey> {
         doc: "Whether the schema is written beside each key and value.",
         validator: Validator::Any,
         listed: true,
+        idle: false,
     };
     let cache = ConfigKey {
         name: "schemas.cache.size",
@@ -89,6 +90,7 @@ fn options() -> Vec<ConfigKey> {
         order: 2,
         display_name: "Schema Content",
         doc: "A schema for reading JSON in sink connectors. Has no effect on source connectors.",
+        idle: true,
         ..schemas
     };
     let decimal = ConfigKey {

@@ -95,7 +95,7 @@ fn predicate(plugins: &Plugins, config: &Props, transform: &str, alias: &str) ->
 }
 
 /// A class that is not built in: what is, and what is still to come.
-pub(super) fn absent<'a>(property: &str, class: &str, known: impl Iterator<Item = &'a PluginInfo>) -> Error {
+pub(crate) fn absent<'a>(property: &str, class: &str, known: impl Iterator<Item = &'a PluginInfo>) -> Error {
     let mut known: Vec<&str> = known.map(|info| info.class).collect();
     known.sort_unstable();
     known.dedup();

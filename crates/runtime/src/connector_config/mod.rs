@@ -13,12 +13,14 @@ pub use build::{encoder, source};
 pub use keys::definition;
 pub use listing::{key_info, plugin_keys};
 pub use missing::{Missing, missing};
-pub use validate::{Validation, unknown, validate};
+pub use validate::{Validation, unknown, validate, validate_offline};
+
+pub(crate) use build::absent;
 
 use rowtide_api::Props;
 
 /// The items of a comma-separated list.
-fn list(props: &Props, name: &str) -> Vec<String> {
+pub(crate) fn list(props: &Props, name: &str) -> Vec<String> {
     let text = props.get(name).unwrap_or_default();
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }

@@ -17,8 +17,25 @@ use crate::worker_config::{ExactlyOnceSupport, WorkerConfig};
 /// One entry for each option: declaration and outcome (none for a deprecated alias).
 pub type Validation = Vec<(ConfigKeyInfo, Option<ConfigValue>)>;
 
-/// Validates a configuration whose variables are filled in.
+/// Validates a configuration whose variables are filled in, the server behind it included.
 pub async fn validate(plugins: &Plugins, worker: &WorkerConfig, source: &dyn SourceConnector, config: &Props) -> Validation {
+    let own = source.validate(config).await;
+    with_own(plugins, worker, source, config, own)
+}
+
+/// Validates a configuration without asking any server.
+pub fn validate_offline(plugins: &Plugins, worker: &WorkerConfig, source: &dyn SourceConnector, config: &Props) -> Validation {
+    with_own(plugins, worker, source, config, source.config_def().validate(config))
+}
+
+/// `own`: what the source says of its own options.
+fn with_own(
+    plugins: &Plugins,
+    worker: &WorkerConfig,
+    source: &dyn SourceConnector,
+    config: &Props,
+    own: Vec<ConfigValue>,
+) -> Validation {
     let mut out = Validation::new();
     for key in definition().keys.iter().filter(|key| key.listed) {
         out.push(connect_key(plugins, worker, source, key, config));
@@ -34,7 +51,7 @@ pub async fn validate(plugins: &Plugins, worker: &WorkerConfig, source: &dyn Sou
         Expansion { list: "predicates", noun: "Predicate", heading: "Predicates", alias: &alias, known: &known }
             .append(config, &mut out);
     }
-    own(source, config, &mut out).await;
+    append_own(source, own, &mut out);
     overrides(worker, config, &mut out);
     out
 }
@@ -44,8 +61,7 @@ pub fn unknown(source: &dyn SourceConnector, config: &Props) -> Vec<String> {
     source.config_def().unknown(config, &[definition()])
 }
 
-async fn own(source: &dyn SourceConnector, config: &Props, out: &mut Validation) {
-    let mut values = source.validate(config).await;
+fn append_own(source: &dyn SourceConnector, mut values: Vec<ConfigValue>, out: &mut Validation) {
     for key in &source.config_def().keys {
         let value = values.iter().position(|value| value.name == key.name).map(|index| values.swap_remove(index));
         if key.listed || value.is_some() {

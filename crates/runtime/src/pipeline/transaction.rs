@@ -64,8 +64,10 @@ impl Boundary {
                 let own = number("transaction.boundary.interval.ms").map(Duration::from_millis);
                 Ok(Self::Interval(own.unwrap_or(flush_interval)))
             }
-            Some(other) => Err(Error::configuration(format!("transaction.boundary={other}: the connector defines no boundaries"))
-                .remedy("set it to poll or to interval")),
+            Some(other) => {
+                Err(Error::configuration(format!("transaction.boundary={other}: the connector defines no boundaries"))
+                    .remedy("set it to poll or to interval"))
+            }
         }
     }
 }

@@ -36,8 +36,12 @@ impl LeaderWrites {
     /// Nobody leads yet.
     pub fn new(clients: &Clients, group: &str) -> Result<Self> {
         let id = format!("connect-cluster-{group}");
-        let transactional =
-            [("transactional.id", id.as_str()), ("transaction.timeout.ms", TIMEOUT_MS), ("enable.idempotence", "true"), ("acks", "all")];
+        let transactional = [
+            ("transactional.id", id.as_str()),
+            ("transaction.timeout.ms", TIMEOUT_MS),
+            ("enable.idempotence", "true"),
+            ("acks", "all"),
+        ];
         let config = clients.config("configs-leader", &transactional)?;
         Ok(Self { config, right: Mutex::default() })
     }

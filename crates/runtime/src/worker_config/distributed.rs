@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rowtide_api::{ConfigKey, ConfigType, Error, Importance, Result, Validator};
 
-use super::{ExactlyOnceSupport, WorkerConfig, key as worker_key};
+use super::{WorkerConfig, key as worker_key};
 
 const fn key(name: &'static str, kind: ConfigType, default: Option<&'static str>, doc: &'static str) -> ConfigKey {
     let mut key = worker_key(name, kind, default, doc);
@@ -113,15 +113,16 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Some("HmacSHA256"),
         "Algorithm of the key that requests between workers are signed with.",
     ),
-    key("inter.worker.key.size", ConfigType::Int, None, "Its size in bits; absent: the algorithm's default."),
+    key("inter.worker.key.size", ConfigType::Int, None, "Accepted and not used: the key has the algorithm's own size.").idle(),
     key("inter.worker.key.ttl.ms", ConfigType::Int, Some("3600000"), "How long a key is used; 0: for ever."),
     key("inter.worker.signature.algorithm", ConfigType::String, Some("HmacSHA256"), "Algorithm of the signatures."),
     key(
         "inter.worker.verification.algorithms",
         ConfigType::List,
         Some("HmacSHA256"),
-        "Algorithms of signatures that are accepted; the one of our own must be among them.",
-    ),
+        "Accepted and not used: HmacSHA256 is the algorithm that is accepted.",
+    )
+    .idle(),
     one_of(
         key(
             "exactly.once.source.support",
@@ -149,16 +150,35 @@ pub(super) const KEYS: &[ConfigKey] = &[
     key("reconnect.backoff.ms", ConfigType::Long, Some("50"), "Of the worker's own clients."),
     key("reconnect.backoff.max.ms", ConfigType::Long, Some("1000"), "Of the worker's own clients."),
     key("socket.connection.setup.timeout.ms", ConfigType::Long, Some("10000"), "Of the worker's own clients."),
-    key("socket.connection.setup.timeout.max.ms", ConfigType::Long, Some("30000"), "Accepted and not used."),
-    key("connections.max.idle.ms", ConfigType::Long, Some("540000"), "Accepted and not used."),
-    key("send.buffer.bytes", ConfigType::Int, Some("131072"), "Accepted and not used."),
-    key("receive.buffer.bytes", ConfigType::Int, Some("32768"), "Accepted and not used."),
-    key("metadata.recovery.strategy", ConfigType::String, Some("rebootstrap"), "Accepted and not used."),
-    key("metadata.recovery.rebootstrap.trigger.ms", ConfigType::Long, Some("300000"), "Accepted and not used."),
+    key("socket.connection.setup.timeout.max.ms", ConfigType::Long, Some("30000"), "Accepted and not used.").idle(),
+    key("connections.max.idle.ms", ConfigType::Long, Some("540000"), "Accepted and not used.").idle(),
+    key("send.buffer.bytes", ConfigType::Int, Some("131072"), "Accepted and not used.").idle(),
+    key("receive.buffer.bytes", ConfigType::Int, Some("32768"), "Accepted and not used.").idle(),
+    key("metadata.recovery.strategy", ConfigType::String, Some("rebootstrap"), "Accepted and not used.").idle(),
+    key("metadata.recovery.rebootstrap.trigger.ms", ConfigType::Long, Some("300000"), "Accepted and not used.").idle(),
+];
+
+/// Whether a property is of groups alone.
+pub(crate) fn is_of_group(name: &str) -> bool {
+    KEYS.iter().any(|key| key.name == name && key.group == "Worker of a group" && !SHARED.contains(&name))
+}
+
+/// Of the worker's own clients in every mode, though a group has more of them.
+const SHARED: [&str; 10] = [
+    "client.id",
+    "metadata.max.age.ms",
+    "request.timeout.ms",
+    "retry.backoff.ms",
+    "retry.backoff.max.ms",
+    "reconnect.backoff.ms",
+    "reconnect.backoff.max.ms",
+    "socket.connection.setup.timeout.ms",
+    "socket.connection.setup.timeout.max.ms",
+    "connections.max.idle.ms",
 ];
 
 /// What a group cannot be without. A standalone worker has none of it, so that only `distributed` insists.
-const NEEDED: [&str; 7] = [
+pub(crate) const NEEDED: [&str; 7] = [
     "bootstrap.servers",
     "key.converter",
     "value.converter",
@@ -201,22 +221,28 @@ pub struct Membership {
     pub join_unknown: bool,
 }
 
+/// What a worker of a group may ask for in Java and not here: the property, and why.
+pub(crate) fn refusals(worker: &WorkerConfig) -> Vec<(&'static str, Error)> {
+    let algorithm = |name: &'static str| {
+        let value = worker.get(name).unwrap_or_default().trim();
+        let error = || {
+            Error::configuration(format!("{name}={value} is not there yet"))
+                .remedy("set it to HmacSHA256 on all workers of the group")
+        };
+        (value != "HmacSHA256").then(|| (name, error()))
+    };
+    let names = ["inter.worker.key.generation.algorithm", "inter.worker.signature.algorithm"];
+    names.into_iter().filter_map(algorithm).collect()
+}
+
 impl WorkerConfig {
     /// The worker of `rowtide distributed`.
     pub fn distributed(props: &rowtide_api::Props) -> Result<(Self, Membership)> {
-        let mut worker = Self::read(props, false)?;
+        let worker = Self::read(props, false)?;
         worker.insist(NEEDED)?;
         let view = super::definition().read(&worker.props);
-        let exactly_once = match view.text("exactly.once.source.support")?.to_ascii_lowercase().as_str() {
-            "enabled" => ExactlyOnceSupport::Enabled,
-            "preparing" => ExactlyOnceSupport::Preparing,
-            _ => ExactlyOnceSupport::Disabled,
-        };
-        for name in ["inter.worker.key.generation.algorithm", "inter.worker.signature.algorithm"] {
-            if view.text(name)? != "HmacSHA256" {
-                return Err(Error::configuration(format!("{name}={} is not there yet", view.text(name)?))
-                    .remedy("set it to HmacSHA256 on all workers of the group"));
-            }
+        if let Some((_, error)) = refusals(&worker).into_iter().next() {
+            return Err(error);
         }
         let membership = Membership {
             group: view.text("group.id")?.to_owned(),
@@ -231,7 +257,6 @@ impl WorkerConfig {
             key_ttl: Some(view.millis("inter.worker.key.ttl.ms")?).filter(|ttl| !ttl.is_zero()),
             join_unknown: view.text("rowtide.join.unknown")?.eq_ignore_ascii_case("fail"),
         };
-        worker.exactly_once = exactly_once;
         Ok((worker, membership))
     }
 }

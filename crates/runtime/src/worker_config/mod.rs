@@ -11,9 +11,10 @@ use std::time::Duration;
 use rowtide_api::{ConfigDef, ConfigKey, ConfigType, Error, Importance, Props, Result, Validator, Width};
 
 use crate::backup;
-use crate::variables::Variables;
+use crate::variables::{self, Variables};
 
 pub use distributed::Membership;
+pub(crate) use distributed::{NEEDED as GROUP_NEEDS, is_of_group, refusals};
 
 const fn key(name: &'static str, kind: ConfigType, default: Option<&'static str>, doc: &'static str) -> ConfigKey {
     let mut key = ConfigKey::new(name, kind, Importance::Medium, name).doc(doc).width(Width::None);
@@ -36,28 +37,28 @@ const KEYS: &[ConfigKey] = &[
         None,
         "host:port of Kafka brokers to begin with; the rest is learnt from them.",
     )),
-    key("client.dns.lookup", ConfigType::String, Some("use_all_dns_ips"), "Accepted; all addresses of a name are tried."),
+    key("client.dns.lookup", ConfigType::String, Some("use_all_dns_ips"), "Accepted; all addresses of a name are tried.").idle(),
     required(key(
         "key.converter",
         ConfigType::Class,
         None,
         "Converter of record keys; its own options follow under `key.converter.`. A connector may name another one.",
     )),
-    key("key.converter.plugin.version", ConfigType::String, None, "Accepted; there is one version of each converter."),
+    key("key.converter.plugin.version", ConfigType::String, None, "Accepted; there is one version of each converter.").idle(),
     required(key(
         "value.converter",
         ConfigType::Class,
         None,
         "Converter of record values; its own options follow under `value.converter.`.",
     )),
-    key("value.converter.plugin.version", ConfigType::String, None, "Accepted; there is one version of each converter."),
+    key("value.converter.plugin.version", ConfigType::String, None, "Accepted; there is one version of each converter.").idle(),
     key(
         "header.converter",
         ConfigType::Class,
         Some("org.apache.kafka.connect.storage.SimpleHeaderConverter"),
         "Converter of header values.",
     ),
-    key("header.converter.plugin.version", ConfigType::String, None, "Accepted; there is one version of each converter."),
+    key("header.converter.plugin.version", ConfigType::String, None, "Accepted; there is one version of each converter.").idle(),
     key(
         "task.shutdown.graceful.timeout.ms",
         ConfigType::Long,
@@ -82,8 +83,9 @@ const KEYS: &[ConfigKey] = &[
         None,
         "The offsets file of standalone mode, in the format that Java workers write.",
     ),
-    key("plugin.path", ConfigType::List, None, "Accepted and not used: connectors, converters and transforms are built in."),
-    key("plugin.discovery", ConfigType::String, Some("hybrid_warn"), "Accepted and not used."),
+    key("plugin.path", ConfigType::List, None, "Accepted and not used: connectors, converters and transforms are built in.")
+        .idle(),
+    key("plugin.discovery", ConfigType::String, Some("hybrid_warn"), "Accepted and not used.").idle(),
     key(
         "config.providers",
         ConfigType::List,
@@ -109,10 +111,11 @@ const KEYS: &[ConfigKey] = &[
         "Whether the topics that a connector wrote to are remembered.",
     ),
     key("topic.tracking.allow.reset", ConfigType::Boolean, Some("true"), "Whether they may be forgotten by request."),
-    key("metrics.sample.window.ms", ConfigType::Long, Some("30000"), "Accepted and not used."),
-    key("metrics.num.samples", ConfigType::Int, Some("2"), "Accepted and not used."),
-    key("metrics.recording.level", ConfigType::String, Some("INFO"), "Accepted and not used."),
-    key("metric.reporters", ConfigType::List, Some("org.apache.kafka.common.metrics.JmxReporter"), "Accepted and not used."),
+    key("metrics.sample.window.ms", ConfigType::Long, Some("30000"), "Accepted and not used.").idle(),
+    key("metrics.num.samples", ConfigType::Int, Some("2"), "Accepted and not used.").idle(),
+    key("metrics.recording.level", ConfigType::String, Some("INFO"), "Accepted and not used.").idle(),
+    key("metric.reporters", ConfigType::List, Some("org.apache.kafka.common.metrics.JmxReporter"), "Accepted and not used.")
+        .idle(),
     key("listeners", ConfigType::List, Some("http://:8083"), "Addresses of the REST API."),
     key(
         "admin.listeners",
@@ -123,11 +126,12 @@ const KEYS: &[ConfigKey] = &[
     key("rest.advertised.host.name", ConfigType::String, None, "Host name of the worker's id."),
     key("rest.advertised.port", ConfigType::Int, None, "Port of the worker's id."),
     key("rest.advertised.listener", ConfigType::String, None, "http or https."),
-    key("rest.host.name", ConfigType::String, None, "Deprecated; use `listeners`.").unlisted(),
-    key("rest.port", ConfigType::Int, None, "Deprecated; use `listeners`.").unlisted(),
+    key("rest.host.name", ConfigType::String, None, "Deprecated and without effect; use `listeners`.").idle().unlisted(),
+    key("rest.port", ConfigType::Int, None, "Deprecated and without effect; use `listeners`.").idle().unlisted(),
     key("access.control.allow.origin", ConfigType::String, Some(""), "Origin that browsers may call the REST API from."),
     key("access.control.allow.methods", ConfigType::String, Some(""), "Methods that such calls may use."),
-    key("response.http.headers.config", ConfigType::String, Some(""), "Headers added to each answer."),
+    key("response.http.headers.config", ConfigType::String, Some(""), "Accepted and not used: no headers are added to answers.")
+        .idle(),
     key(
         "rest.extension.classes",
         ConfigType::List,
@@ -204,7 +208,45 @@ pub enum OverridePolicy {
     Principal,
 }
 
+const POLICY: &str = "connector.client.config.override.policy";
+
+/// What a standalone worker cannot be without.
+pub(crate) const STANDALONE_NEEDS: [&str; 4] =
+    ["bootstrap.servers", "key.converter", "value.converter", "offset.storage.file.filename"];
+
+/// Why a worker does not start that lacks a property.
+pub(crate) fn missing(name: &str) -> Error {
+    Error::configuration(format!("Missing required configuration \"{name}\" which has no default value."))
+        .remedy(format!("set '{name}' in the worker's properties file"))
+}
+
+/// Every property that has a value which no worker can start with, and why. What is missing is told by the modes.
+pub(crate) fn faults(props: &Props) -> Vec<(String, Error)> {
+    let mut faults = Vec::new();
+    for value in definition().validate(props) {
+        if let Some(error) = value.errors.iter().find(|error| !error.starts_with("Missing required")) {
+            let error = Error::configuration(error.as_str()).remedy("correct it in the worker's properties file");
+            faults.push((value.name, error));
+        }
+    }
+    if let Some(error) = props.get(POLICY).and_then(|policy| OverridePolicy::read(policy.trim()).err()) {
+        faults.push((POLICY.to_owned(), error));
+    }
+    faults
+}
+
 impl OverridePolicy {
+    fn read(policy: &str) -> Result<Self> {
+        match policy.rsplit('.').next().unwrap_or(policy) {
+            "All" | "AllConnectorClientConfigOverridePolicy" => Ok(OverridePolicy::All),
+            "None" | "NoneConnectorClientConfigOverridePolicy" => Ok(OverridePolicy::None),
+            "Principal" | "PrincipalConnectorClientConfigOverridePolicy" => Ok(OverridePolicy::Principal),
+            other => {
+                Err(Error::configuration(format!("{POLICY}: there is no policy '{other}'")).remedy("use All, None or Principal"))
+            }
+        }
+    }
+
     /// Connect's reason why a property may not be overridden; none when it may.
     pub fn refuses(self, property: &str) -> Option<String> {
         let name = match self {
@@ -228,6 +270,18 @@ pub enum ExactlyOnceSupport {
     Preparing,
     /// tasks do, too
     Enabled,
+}
+
+impl ExactlyOnceSupport {
+    /// Of a worker's properties, which have no faults.
+    fn read(props: &Props) -> Self {
+        let grouped = props.get("group.id").is_some();
+        match props.get("exactly.once.source.support").filter(|_| grouped).map(str::to_ascii_lowercase).as_deref() {
+            Some("enabled") => Self::Enabled,
+            Some("preparing") => Self::Preparing,
+            _ => Self::Disabled,
+        }
+    }
 }
 
 /// A worker's configuration, checked.
@@ -259,20 +313,19 @@ impl WorkerConfig {
     /// The worker of `rowtide standalone`. Warns of what has no effect, fails on what a worker cannot run with.
     pub fn standalone(props: &Props) -> Result<Self> {
         let worker = Self::read(props, false)?;
-        worker.insist(["bootstrap.servers", "key.converter", "value.converter", "offset.storage.file.filename"])?;
+        worker.insist(STANDALONE_NEEDS)?;
         Ok(worker)
     }
 
     fn insist<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
-        for name in names {
-            if self.get(name).is_none_or(|value| value.trim().is_empty()) {
-                return Err(Error::configuration(format!(
-                    "Missing required configuration \"{name}\" which has no default value."
-                ))
-                .remedy(format!("set '{name}' in the worker's properties file")));
-            }
+        match names.into_iter().find(|name| self.lacks(name)) {
+            Some(name) => Err(missing(name)),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    fn lacks(&self, name: &str) -> bool {
+        self.get(name).is_none_or(|value| value.trim().is_empty())
     }
 
     /// The worker of `rowtide run`: JSON converters unless told otherwise, variables always filled in.
@@ -287,28 +340,31 @@ impl WorkerConfig {
     }
 
     fn read(props: &Props, always_environment: bool) -> Result<Self> {
-        let view = definition().read(props);
-        let environment = always_environment || view.flag("rowtide.config.env");
+        let environment = always_environment || definition().read(props).flag("rowtide.config.env");
         let variables = Variables::new(environment, props)?;
         let props = variables.fill_in(props)?;
-        let view = definition().read(&props);
-        for value in definition().validate(&props) {
-            if let Some(error) = value.errors.iter().find(|error| !error.starts_with("Missing required")) {
-                return Err(Error::configuration(error.as_str()).remedy("correct it in the worker's properties file"));
-            }
+        match faults(&props).into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Self::of(props, variables),
         }
-        let policy = view.text("connector.client.config.override.policy")?;
-        let override_policy = match policy.rsplit('.').next().unwrap_or(policy) {
-            "All" | "AllConnectorClientConfigOverridePolicy" => OverridePolicy::All,
-            "None" | "NoneConnectorClientConfigOverridePolicy" => OverridePolicy::None,
-            "Principal" | "PrincipalConnectorClientConfigOverridePolicy" => OverridePolicy::Principal,
-            other => {
-                return Err(Error::configuration(format!(
-                    "connector.client.config.override.policy: there is no policy '{other}'"
-                ))
-                .remedy("use All, None or Principal"));
-            }
-        };
+    }
+
+    /// What connectors may be held against although the worker itself could not start, or not here: the rest of its properties
+    /// where some are wrong, or have variables, of which none is looked up.
+    pub(crate) fn outline(props: &Props) -> Result<Self> {
+        let faulty: Vec<String> = faults(props).into_iter().map(|(name, _)| name).collect();
+        let sound = props
+            .iter()
+            .filter(|(name, value)| !faulty.iter().any(|faulty| faulty == name) && variables::placeholders(value).is_empty());
+        let sound: Props = sound.collect();
+        let environment = definition().read(&sound).flag("rowtide.config.env");
+        Self::of(sound.clone(), Variables::new(environment, &sound).unwrap_or_default())
+    }
+
+    /// Of properties that have no faults.
+    fn of(props: Props, variables: Variables) -> Result<Self> {
+        let view = definition().read(&props);
+        let override_policy = OverridePolicy::read(view.text(POLICY)?)?;
         Ok(Self {
             flush_interval: view.millis("offset.flush.interval.ms")?,
             graceful_timeout: view.millis("task.shutdown.graceful.timeout.ms")?,
@@ -316,7 +372,7 @@ impl WorkerConfig {
             topic_tracking: view.flag("topic.tracking.enable"),
             topic_reset: view.flag("topic.tracking.allow.reset"),
             override_policy,
-            exactly_once: ExactlyOnceSupport::Disabled,
+            exactly_once: ExactlyOnceSupport::read(&props),
             variables,
             backups: backup::Settings::read(&view)?,
             props,
@@ -325,10 +381,9 @@ impl WorkerConfig {
 
     /// Says once, in the log, what of the file has no effect.
     pub fn log_what_has_no_effect(&self) {
-        let accepted = ["plugin.path", "plugin.discovery", "metric.reporters"];
-        let given: Vec<&str> = accepted.into_iter().filter(|name| self.props.get(name).is_some()).collect();
-        if !given.is_empty() {
-            tracing::info!("accepted and not used, since everything is built in: {}", given.join(", "));
+        let idle: Vec<&str> = definition().idle(&self.props).into_iter().map(|key| key.name).collect();
+        if !idle.is_empty() {
+            tracing::info!("accepted and not used: {}", idle.join(", "));
         }
         for sentence in definition().unknown(&self.props, &[]) {
             tracing::warn!("{sentence}");

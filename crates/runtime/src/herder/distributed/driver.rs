@@ -15,6 +15,7 @@ use super::fencing;
 use super::machine::{Action, Change, Event, Machine, Status, Unit};
 use super::member::Command;
 use super::requests::Outcome;
+use super::tasks::Begin;
 use crate::herder::hop::Onward;
 use crate::herder::{State, TargetState};
 use crate::pipeline::trace;
@@ -126,7 +127,9 @@ impl Driver {
                 let config = configs.task_config(&id.connector, id.task)?;
                 let exactly_once = fencing::exactly_once(&self.shared, &id, config, &self.events);
                 let Shared { tasks, parts, statuses, .. } = &*self.shared;
-                let started = exactly_once.and_then(|once| tasks.start(parts, statuses, &id, config, once, paused, &self.events));
+                let started = exactly_once.and_then(|exactly_once| {
+                    tasks.start(parts, statuses, Begin { id: &id, config, exactly_once, paused }, &self.events)
+                });
                 if let Err(error) = started {
                     tracing::error!(connector = id.connector, task = id.task, "the task has failed: {error}");
                     return Some(Event::Task(id, State::Failed, Some(trace(&error))));

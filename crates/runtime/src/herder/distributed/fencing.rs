@@ -76,8 +76,9 @@ pub fn exactly_once(
 /// Has the leader fence what was before the tasks of a connector.
 async fn ask(shared: &Arc<Shared>, name: &str, events: &mpsc::Sender<Event>) -> rowtide_api::Result<()> {
     let failed = |error: HerderError| {
-        Error::transient(format!("earlier tasks of the connector {name} could not be fenced: {error}"))
-            .remedy("nothing was written; it is tried again. Fencing needs the leader of the group, and Kafka's transaction coordinator")
+        Error::transient(format!("earlier tasks of the connector {name} could not be fenced: {error}")).remedy(
+            "nothing was written; it is tried again. Fencing needs the leader of the group, and Kafka's transaction coordinator",
+        )
     };
     match shared.requests.ask(Request::Fence(name.to_owned()), None, events).await {
         Outcome::Here(Ok(_)) => fence(shared, name).await.map_err(failed),
@@ -97,10 +98,8 @@ async fn ask(shared: &Arc<Shared>, name: &str, events: &mpsc::Sender<Event>) -> 
 
 /// The leader's part: a round of fencing, unless the tasks that are configured now had theirs.
 pub async fn fence(shared: &Shared, name: &str) -> Result<()> {
-    let unsupported = || HerderError {
-        status: 500,
-        message: "This worker does not have exactly-once source support enabled.".to_owned(),
-    };
+    let unsupported =
+        || HerderError { status: 500, message: "This worker does not have exactly-once source support enabled.".to_owned() };
     let fencing = shared.fencing.as_ref().ok_or_else(unsupported)?;
     let _turn = fencing.turn.lock().await;
     shared.configs.refresh(fencing.sync_timeout).await.map_err(|error| of_error(&error))?;

@@ -20,6 +20,14 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A connector's property.
 const OWN_TOPIC: &str = "offsets.storage.topic";
 
+/// A task that is to start.
+pub struct Begin<'a> {
+    pub id: &'a TaskId,
+    pub config: &'a Props,
+    pub exactly_once: Option<ExactlyOnce>,
+    pub paused: bool,
+}
+
 /// The tasks of this worker.
 #[derive(Default)]
 pub struct Tasks {
@@ -43,12 +51,10 @@ impl Tasks {
         &self,
         parts: &Parts,
         statuses: &Arc<StatusStore>,
-        id: &TaskId,
-        config: &Props,
-        exactly_once: Option<ExactlyOnce>,
-        paused: bool,
+        begin: Begin<'_>,
         events: &mpsc::Sender<Event>,
     ) -> Result<()> {
+        let Begin { id, config, exactly_once, paused } = begin;
         own_offsets(parts, config)?;
         let metrics = locked(&self.metrics).entry(id.clone()).or_default().clone();
         let handle = parts.start_task(&id.connector, id.task, config, metrics.clone(), exactly_once, paused)?;
