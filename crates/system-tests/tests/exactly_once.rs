@@ -22,11 +22,17 @@ fn scene(name: &str) -> Scene {
     Scene::new(name).committed(&rowtide_testkit::kafka())
 }
 
-/// A worker whose connector has taken its snapshot.
+/// A worker whose connector has taken its snapshot: that it is over is committed, so that nothing of it comes again.
 fn start(scene: &Scene, home: &Home) -> Rowtide {
     let rowtide = home.distributed(&scene.group, &enabled(""));
     scene.create(&rowtide.rest);
     rowtide.rest.wait_running(&scene.database.name);
+    wait_until("the end of its snapshot is committed", LONG, || {
+        let offsets = rowtide.rest.offsets(&scene.database.name);
+        let mut places =
+            offsets["offsets"].as_array()?.iter().map(|entry| &entry["offset"]).filter(|offset| offset["lsn"].is_i64());
+        places.any(|offset| offset["snapshot_completed"] != json!(false)).then_some(())
+    });
     scene.database.wait_streaming();
     rowtide
 }
@@ -119,6 +125,8 @@ fn transactions_go_on_when_their_coordinator_is_killed_and_comes_back() {
         scene.records_come();
         broker.stop(true);
         launch(&mut broker);
+        // what the dead broker's transactions left open may hold the task up until transaction.timeout.ms (a minute)
+        wait_until("the task reads its slot again", LONG, || (scene.database.slot("active") == "t").then_some(()));
     }
     scene.records_come();
     once(&scene, load);
