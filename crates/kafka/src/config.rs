@@ -234,6 +234,11 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// What nobody asked for and Java's clients do not know either.
+fn unknown(map: &BTreeMap<String, String>, seen: &[&str]) -> Vec<String> {
+    map.keys().filter(|key| !seen.contains(&key.as_str()) && !ACCEPTED.contains(&key.as_str())).cloned().collect()
+}
+
 impl ClientConfig {
     /// Looks at every property of a merged map; what is bad is left out until the rest can be read.
     pub fn look(map: &BTreeMap<String, String>) -> Look {
@@ -261,17 +266,14 @@ impl ClientConfig {
         seen.sort_unstable();
         seen.dedup();
         let ignored = map.keys().filter(|key| ACCEPTED.contains(&key.as_str())).cloned().collect();
-        let known = |key: &&String| seen.contains(&key.as_str()) || ACCEPTED.contains(&key.as_str());
-        let unknown = map.keys().filter(|key| !known(key)).cloned().collect();
-        Look { bad, ignored, unknown, known: seen }
+        Look { bad, ignored, unknown: unknown(&map, &seen), known: seen }
     }
 
     /// Reads a merged map of Java-spelled properties. Keys that are not known end up in [`ClientConfig::unknown`].
     pub fn from_properties(map: &BTreeMap<String, String>) -> Result<Self, KafkaError> {
         let mut reader = Reader { map, seen: Vec::new() };
         let mut config = Self::read(&mut reader)?;
-        let known = |key: &&String| reader.seen.contains(&key.as_str()) || ACCEPTED.contains(&key.as_str());
-        config.unknown = map.keys().filter(|key| !known(key)).cloned().collect();
+        config.unknown = unknown(map, &reader.seen);
         Ok(config)
     }
 

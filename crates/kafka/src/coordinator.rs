@@ -66,6 +66,16 @@ pub(crate) fn is_fencing(code: i16) -> bool {
     matches!(code, codes::INVALID_PRODUCER_EPOCH | codes::PRODUCER_FENCED)
 }
 
+/// Whether the coordinator has to be looked for again.
+pub(crate) fn is_gone(error: &KafkaError) -> bool {
+    matches!(
+        error,
+        KafkaError::Disconnected { .. }
+            | KafkaError::Unreachable { .. }
+            | KafkaError::Broker { code: codes::NOT_COORDINATOR | codes::COORDINATOR_NOT_AVAILABLE, .. }
+    )
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -188,12 +198,7 @@ impl Coordinator {
 
     /// Whether the same request may succeed later; forgets a coordinator that is none any more.
     pub(crate) fn is_passing(&self, error: &KafkaError) -> bool {
-        let gone = matches!(
-            error,
-            KafkaError::Disconnected { .. }
-                | KafkaError::Unreachable { .. }
-                | KafkaError::Broker { code: codes::NOT_COORDINATOR | codes::COORDINATOR_NOT_AVAILABLE, .. }
-        );
+        let gone = is_gone(error);
         if gone {
             *locked(&self.node) = None;
         }

@@ -131,7 +131,7 @@ async fn a_newer_producer_of_the_same_id_fences_the_older() {
     send(&idle, &topic, &["d", "e", "f"]).await;
     assert!(all_fenced(&settle(&mut of_idle, 3).await, &id));
     assert!(is_fenced(&idle.commit_transaction().await.unwrap_err(), &id));
-    // and one that writes to a partition of its open transaction
+    // the newest one is none the worse for it
     send(&newest, &topic, &["g"]).await;
     newest.commit_transaction().await.unwrap();
     assert_eq!(values(&broker, &topic, &[COMMITTED]).await, ["g"]);

@@ -264,12 +264,9 @@ impl Sink for KafkaSink {
     }
 
     async fn close(&mut self) -> Result<()> {
-        let Some(producer) = self.producer.take() else { return Ok(()) };
-        if self.transactions.is_some() {
-            // One that stays open keeps readers waiting until transaction.timeout.ms; what cannot be ended now is ended by then.
-            let _ = tokio::time::timeout(CLOSE_TIMEOUT, producer.abort_transaction()).await;
+        if let Some(producer) = self.producer.take() {
+            producer.close(CLOSE_TIMEOUT).await;
         }
-        producer.close(CLOSE_TIMEOUT).await;
         Ok(())
     }
 }

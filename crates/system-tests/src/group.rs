@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rowtide_testkit::group::Group;
+use rowtide_testkit::kafka::Broker;
 use rowtide_testkit::postgres::Database;
 use rowtide_testkit::rest::Rest;
 use rowtide_testkit::wait_until;
@@ -92,4 +93,10 @@ impl Scene {
         assert_eq!(rounds.len(), 1, "one snapshot at one place of the log");
         audit::check(&self.database, &records).records
     }
+}
+
+/// Starts a broker on a machine that has other work.
+pub fn start_broker(broker: &mut Broker) {
+    broker.launch();
+    wait_until("the broker takes connections", LONG, || std::net::TcpStream::connect(broker.address()).ok());
 }

@@ -2,7 +2,7 @@
 
 use rowtide_api::failpoint::{Failpoint, Phase};
 use rowtide_system_tests::audit::{Load, Mix};
-use rowtide_system_tests::group::{AT_ONCE, LONG, Scene};
+use rowtide_system_tests::group::{AT_ONCE, LONG, Scene, start_broker};
 use rowtide_system_tests::scene::note;
 use rowtide_system_tests::topics;
 use rowtide_testkit::kafka::{Broker, Extras};
@@ -116,7 +116,7 @@ fn worker_of(rest: &Rest, name: &str) -> String {
 fn transactions_go_on_when_their_coordinator_is_killed_and_comes_back() {
     let mut broker = Broker::new();
     broker.format(&Extras::default());
-    launch(&mut broker);
+    start_broker(&mut broker);
     let scene = Scene::at("once_coordinator", &broker.address()).committed(&broker.address());
     let home = Home::default();
     let rowtide = start(&scene, &home);
@@ -124,7 +124,7 @@ fn transactions_go_on_when_their_coordinator_is_killed_and_comes_back() {
     for _ in 0..kills() {
         scene.records_come();
         broker.stop(true);
-        launch(&mut broker);
+        start_broker(&mut broker);
         // what the dead broker's transactions left open may hold the task up until transaction.timeout.ms (a minute)
         wait_until("the task reads its slot again", LONG, || (scene.database.slot("active") == "t").then_some(()));
     }
@@ -132,11 +132,6 @@ fn transactions_go_on_when_their_coordinator_is_killed_and_comes_back() {
     once(&scene, load);
     rowtide.stop();
     note("transaction coordinator killed and started", "exactly once", "each change committed once");
-}
-
-fn launch(broker: &mut Broker) {
-    broker.launch();
-    wait_until("the broker takes connections", LONG, || std::net::TcpStream::connect(broker.address()).ok());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rowtide_runtime::backup::Directory;
 use rowtide_system_tests::audit::{Load, Mix};
-use rowtide_system_tests::group::{AT_ONCE, LONG, Scene};
+use rowtide_system_tests::group::{AT_ONCE, LONG, Scene, start_broker};
 use rowtide_system_tests::topics::Cleanup;
 use rowtide_testkit::kafka::{Broker, Extras};
 use rowtide_testkit::postgres::Database;
@@ -279,17 +279,11 @@ fn a_java_worker_and_rowtide_are_workers_of_one_group() {
     java.stop();
 }
 
-/// Starts a broker on a machine that has other work.
-fn start(broker: &mut Broker) {
-    broker.launch();
-    wait_until("the broker takes connections", LONG, || std::net::TcpStream::connect(broker.address()).ok());
-}
-
 #[test]
 fn a_worker_whose_broker_goes_away_stops_its_tasks_when_its_session_is_over_and_goes_on_with_them_afterwards() {
     let mut broker = Broker::new();
     broker.format(&Extras::default());
-    start(&mut broker);
+    start_broker(&mut broker);
     let scene = Scene::at("group_broker", &broker.address());
     let home = Home::default();
     let rowtide = home.distributed(&scene.group, AT_ONCE);
@@ -298,11 +292,11 @@ fn a_worker_whose_broker_goes_away_stops_its_tasks_when_its_session_is_over_and_
     scene.goes_on(&rowtide.rest);
     // shorter than its session: nothing stops
     broker.stop(false);
-    start(&mut broker);
+    start_broker(&mut broker);
     scene.goes_on(&rowtide.rest);
     broker.stop(true);
     wait_until("nobody streams from the slot any more", LONG, || (scene.database.slot("active") == "f").then_some(()));
-    start(&mut broker);
+    start_broker(&mut broker);
     scene.goes_on(&rowtide.rest);
     scene.verdict(load);
     rowtide.stop();

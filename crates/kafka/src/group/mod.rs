@@ -10,7 +10,7 @@ mod calls;
 use crate::client::{Client, backoff};
 use crate::config::ClientConfig;
 use crate::connection::Connection;
-use crate::coordinator::{Kind, find_coordinator};
+use crate::coordinator::{Kind, find_coordinator, is_gone};
 use crate::error::{KafkaError, codes};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -223,12 +223,7 @@ impl Group {
 
     /// Whether the same request may succeed later; forgets a coordinator that is none any more.
     fn is_passing(&mut self, error: &KafkaError) -> bool {
-        let gone = matches!(
-            error,
-            KafkaError::Disconnected { .. }
-                | KafkaError::Unreachable { .. }
-                | KafkaError::Broker { code: codes::NOT_COORDINATOR | codes::COORDINATOR_NOT_AVAILABLE, .. }
-        );
+        let gone = is_gone(error);
         if gone {
             self.coordinator = None;
         }

@@ -64,7 +64,8 @@ impl TaskSettings {
     }
 }
 
-fn number(config: &Props, name: &str, default: i64) -> Result<i64> {
+/// A whole number of a configuration.
+pub(super) fn number(config: &Props, name: &str, default: i64) -> Result<i64> {
     let Some(text) = config.get(name) else { return Ok(default) };
     text.trim().parse().map_err(|_| {
         Error::configuration(format!("Invalid value {text} for configuration {name}: Not a number of type LONG"))

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rowtide_api::{EncodedRecord, Error, Props, Result};
 use tokio::time::Instant;
 
+use super::settings::number;
 use crate::offsets::OffsetEntry;
 
 /// Something that has to hold before a task goes on.
@@ -54,15 +55,15 @@ pub enum Boundary {
 impl Boundary {
     /// Reads a task's configuration, which was validated.
     pub fn read(config: &Props, flush_interval: Duration) -> Result<Self> {
-        let number = |name: &str| config.get(name).and_then(|text| text.trim().parse::<u64>().ok());
         match config.get("transaction.boundary").map(|text| text.trim().to_ascii_lowercase()).as_deref() {
             None | Some("" | "poll") => {
-                let most = number("max.batch.size").and_then(|size| usize::try_from(size).ok()).unwrap_or(2048);
-                Ok(Self::Poll(most.max(1)))
+                let most = number(config, "max.batch.size", 2048)?;
+                Ok(Self::Poll(usize::try_from(most).unwrap_or(1).max(1)))
             }
             Some("interval") => {
-                let own = number("transaction.boundary.interval.ms").map(Duration::from_millis);
-                Ok(Self::Interval(own.unwrap_or(flush_interval)))
+                let default = i64::try_from(flush_interval.as_millis()).unwrap_or(i64::MAX);
+                let millis = number(config, "transaction.boundary.interval.ms", default)?;
+                Ok(Self::Interval(Duration::from_millis(millis.max(1) as u64)))
             }
             Some(other) => {
                 Err(Error::configuration(format!("transaction.boundary={other}: the connector defines no boundaries"))

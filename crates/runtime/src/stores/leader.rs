@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use rowtide_api::{Error, Result};
-use rowtide_kafka::{ClientConfig, Delivery, KafkaError, Producer, ProducerRecord};
+use rowtide_kafka::{ClientConfig, Delivery, KafkaError, Producer};
 use tokio::sync::{Mutex, mpsc};
 
+use super::log::record;
 use super::{Clients, Entry};
 use crate::kafka_sink::client_error;
 
@@ -71,17 +72,9 @@ impl LeaderWrites {
                 return Err(Error::transient("another worker leads the group by now"));
             }
         };
-        let record = |(token, (key, value)): (usize, Entry)| ProducerRecord {
-            topic: topic.clone(),
-            partition: None,
-            key: Some(key.into()),
-            value: value.map(Into::into),
-            headers: Arc::default(),
-            timestamp: None,
-            token: token as u64,
-        };
+        let records = (0..).zip(entries).map(|(token, entry)| record(topic, entry, token)).collect();
         let written = async {
-            producer.send_batch(entries.into_iter().enumerate().map(record).collect()).await?;
+            producer.send_batch(records).await?;
             producer.commit_transaction().await
         };
         match written.await {

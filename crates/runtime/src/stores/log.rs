@@ -166,6 +166,19 @@ fn closed() -> Error {
     Error::transient("the topic's writer is closed")
 }
 
+/// The record that writes an entry.
+pub(super) fn record(topic: &Arc<str>, (key, value): Entry, token: u64) -> ProducerRecord {
+    ProducerRecord {
+        topic: topic.clone(),
+        partition: None,
+        key: Some(key.into()),
+        value: value.map(Into::into),
+        headers: Arc::default(),
+        timestamp: None,
+        token,
+    }
+}
+
 fn positions(consumer: &Consumer) -> Vec<i64> {
     // ordered by partition: there is one topic
     consumer.positions().into_values().collect()
@@ -207,19 +220,10 @@ async fn write(
                 settle(&topic, delivery, &mut waiting);
             }
             write = queue.recv(), if open => match write {
-                Some(Write { entry: (key, value), written }) => {
+                Some(Write { entry, written }) => {
                     token += 1;
                     waiting.extend(written.map(|written| (token, written)));
-                    let record = ProducerRecord {
-                        topic: topic.clone(),
-                        partition: None,
-                        key: Some(key.into()),
-                        value: value.map(Into::into),
-                        headers: Arc::default(),
-                        timestamp: None,
-                        token,
-                    };
-                    match producer.send_batch(vec![record]).await {
+                    match producer.send_batch(vec![record(&topic, entry, token)]).await {
                         Ok(()) => under_way += 1,
                         Err(error) => match waiting.remove(&token) {
                             Some(written) => drop(written.send(Err(client_error(error)))),

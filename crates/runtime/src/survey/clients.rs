@@ -8,7 +8,7 @@ use rowtide_api::suggest::nearest;
 use rowtide_kafka::{ClientConfig, Look};
 
 use super::book::Book;
-use super::{Finding, Outcome, Verdict};
+use super::{Finding, Outcome, Verdict, families};
 
 /// Says what a client would make of `properties`, of which those that `owner` names under `prefix` are the configuration's own.
 pub(super) fn look(book: &mut Book<'_>, prefix: &str, mut properties: BTreeMap<String, String>, owner: &dyn Fn(&str) -> bool) {
@@ -32,10 +32,8 @@ pub(super) fn look(book: &mut Book<'_>, prefix: &str, mut properties: BTreeMap<S
         book.put(Finding::new(format!("{prefix}{name}"), Verdict::Ignored, Outcome::Differs, why));
     }
     for name in unknown.iter().filter(|name| owner(name)) {
-        let why = match nearest(name, known.iter().copied()) {
-            Some(meant) => format!("the Kafka client has no such property; did you mean '{prefix}{meant}'?"),
-            None => "the Kafka client has no such property".to_owned(),
-        };
+        let meant = nearest(name, known.iter().copied());
+        let why = families::unknown("the Kafka client has no such property", prefix, meant);
         book.put(Finding::new(format!("{prefix}{name}"), Verdict::Unknown, Outcome::Differs, why));
     }
 }

@@ -6,10 +6,10 @@ use rowtide_api::plugin::Plugins;
 use rowtide_api::{Error, Props, SourceConnector};
 
 use super::book::Book;
-use super::{Finding, Outcome, Survey, Verdict, classes, families, is_group};
+use super::{Finding, Outcome, Survey, Verdict, classes, families};
 use crate::connector_config::{definition, encoder, missing, source, validate_offline};
 use crate::pipeline::TaskSettings;
-use crate::worker_config::{ExactlyOnceSupport, WorkerConfig};
+use crate::worker_config::{ExactlyOnceSupport, WorkerConfig, is_group};
 
 /// What connectors are held against.
 pub struct Against<'a> {

@@ -28,10 +28,8 @@ pub(super) fn aliased(plugins: &Plugins, family: &str, config: &Props, book: &mu
         let of_alias = aliases.iter().find_map(|alias| Some((alias, rest.strip_prefix(alias.as_str())?.strip_prefix('.')?)));
         let Some((alias, option)) = of_alias else {
             let alias = rest.split('.').next().unwrap_or(rest);
-            let why = match nearest(alias, aliases.iter().map(String::as_str)) {
-                Some(meant) => format!("'{family}' lists no '{alias}'; did you mean '{meant}'?"),
-                None => format!("'{family}' lists no '{alias}'"),
-            };
+            let meant = nearest(alias, aliases.iter().map(String::as_str));
+            let why = unknown(&format!("'{family}' lists no '{alias}'"), "", meant);
             book.put(Finding::new(property, Verdict::Unknown, Outcome::Differs, why));
             continue;
         };
@@ -91,7 +89,8 @@ fn option_of(
     idle(def, &single, property.strip_suffix(option).unwrap_or_default(), book);
 }
 
-fn unknown(what: &str, prefix: &str, meant: Option<&str>) -> String {
+/// What is wrong with a name, and what was meant by it.
+pub(super) fn unknown(what: &str, prefix: &str, meant: Option<&str>) -> String {
     match meant {
         Some(meant) => format!("{what}; did you mean '{prefix}{meant}'?"),
         None => what.to_owned(),

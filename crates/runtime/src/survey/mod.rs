@@ -15,7 +15,7 @@ mod tests;
 mod worker;
 
 pub use connector::{Against, connector};
-pub use worker::{is_group, worker};
+pub use worker::worker;
 
 use rowtide_api::Error;
 

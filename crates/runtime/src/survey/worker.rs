@@ -11,7 +11,9 @@ use super::book::Book;
 use super::{Finding, Outcome, Survey, Verdict, classes, clients, families};
 use crate::connector_config::list;
 use crate::variables::Variables;
-use crate::worker_config::{GROUP_NEEDS, STANDALONE_NEEDS, WorkerConfig, definition, faults, is_of_group, missing, refusals};
+use crate::worker_config::{
+    GROUP_NEEDS, STANDALONE_NEEDS, WorkerConfig, definition, faults, is_group, is_of_group, missing, refusals,
+};
 
 /// Families that are accepted and that nothing here reads.
 const IDLE: [(&str, &str); 5] = [
@@ -21,11 +23,6 @@ const IDLE: [(&str, &str); 5] = [
     ("metrics.context.", "there are no metrics yet"),
     ("internal.", "the worker's own data are JSON always, as in newer versions of Kafka Connect"),
 ];
-
-/// Whether these are the properties of a worker of a group (`rowtide distributed`).
-pub fn is_group(props: &Props) -> bool {
-    props.get("group.id").is_some_and(|group| !group.trim().is_empty())
-}
 
 /// What a worker would get.
 pub fn worker(plugins: &Plugins, props: &Props) -> Survey {

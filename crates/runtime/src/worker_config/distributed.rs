@@ -194,6 +194,11 @@ const fn needed(name: &'static str, doc: &'static str) -> ConfigKey {
     key
 }
 
+/// Whether these are the properties of a worker of a group (`rowtide distributed`).
+pub fn is_group(props: &rowtide_api::Props) -> bool {
+    props.get("group.id").is_some_and(|group| !group.trim().is_empty())
+}
+
 /// A worker's place in its group.
 #[derive(Clone, Debug)]
 pub struct Membership {

@@ -13,7 +13,7 @@ use rowtide_api::{ConfigDef, ConfigKey, ConfigType, Error, Importance, Props, Re
 use crate::backup;
 use crate::variables::{self, Variables};
 
-pub use distributed::Membership;
+pub use distributed::{Membership, is_group};
 pub(crate) use distributed::{NEEDED as GROUP_NEEDS, is_of_group, refusals};
 
 const fn key(name: &'static str, kind: ConfigType, default: Option<&'static str>, doc: &'static str) -> ConfigKey {
@@ -275,8 +275,7 @@ pub enum ExactlyOnceSupport {
 impl ExactlyOnceSupport {
     /// Of a worker's properties, which have no faults.
     fn read(props: &Props) -> Self {
-        let grouped = props.get("group.id").is_some();
-        match props.get("exactly.once.source.support").filter(|_| grouped).map(str::to_ascii_lowercase).as_deref() {
+        match props.get("exactly.once.source.support").filter(|_| is_group(props)).map(str::to_ascii_lowercase).as_deref() {
             Some("enabled") => Self::Enabled,
             Some("preparing") => Self::Preparing,
             _ => Self::Disabled,

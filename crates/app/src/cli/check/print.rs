@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 
 use rowtide_api::Error;
-use rowtide_runtime::survey::{Finding, Outcome, Survey, Verdict, is_group};
+use rowtide_runtime::survey::{Finding, Outcome, Survey, Verdict};
+use rowtide_runtime::worker_config::is_group;
 use serde_json::{Map, Value, json};
 
 use super::input::Kind;

@@ -117,11 +117,12 @@ pub async fn fence(shared: &Shared, name: &str) -> Result<()> {
         let fenced = admin.fence_producers(&ids).await;
         fenced.map_err(|error| of_error(&kafka_sink::client_error(error).context("fencing the tasks before")))?;
         tracing::info!(connector = name, producers = before, "fenced the producers of earlier tasks");
-    }
-    shared.configs.refresh(fencing.sync_timeout).await.map_err(|error| of_error(&error))?;
-    if shared.configs.state().task_configs(name) != state.task_configs(name) {
-        let message = format!("After a round of zombie fencing was started for connector {name}, its tasks were configured anew");
-        return Err(HerderError { status: 409, message });
+        shared.configs.refresh(fencing.sync_timeout).await.map_err(|error| of_error(&error))?;
+        if shared.configs.state().task_configs(name) != state.task_configs(name) {
+            let message =
+                format!("After a round of zombie fencing was started for connector {name}, its tasks were configured anew");
+            return Err(HerderError { status: 409, message });
+        }
     }
     shared.configs.put_fencing(name, tasks).await.map_err(|error| of_error(&error))
 }
