@@ -26,7 +26,7 @@ class Load:
             name = f"bench_{next(COUNTER)}"
             lsn = lab.psql(f"select lsn - '0/0' from pg_create_logical_replication_slot('{name}', 'pgoutput')")
             self.slots[name] = int(lsn)
-        lab.need_room(self.events * (3500 if "wide" in self.include else 500) / 1e9)  # table and log
+        lab.need_room(self.events * (3500 if "wide" in self.include else 750) / 1e9)  # table, log, and what the server spills of a large transaction
         lab.psql("checkpoint")
         lab.psql(self.write)
 

@@ -3,7 +3,7 @@ import re
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -38,21 +38,22 @@ def running(worker, name, topics):
     to_rest = worker.start()
     try:
         yield to_rest
-        worker.delete(name)
     finally:
+        with suppress(OSError):  # a worker that has died answers nothing
+            worker.delete(name)
         worker.stop()
-    drop_slot(name)
-    topics.delete()
+        drop_slot(name)
+        topics.delete()
 
 
-def drain(worker, load, schemas=False, router=False, topic_settings=None):
+def drain(worker, load, schemas=False, router=False, tuned=True, topic_settings=None, more=None):
     """The worker, started for it, drains a backlog that waits in a slot of its own."""
     name, lsn = load.take()
     kept = 2 if topic_settings else load.records * load.record_bytes(schemas) / 1e9
     lab.need_room(kept)
     topics = lab.Topics(load.topics(name, router), **(topic_settings or {}))
     with running(worker, name, topics):
-        worker.create(name, connector(name, load.include, schemas, router), offset=lsn)
+        worker.create(name, connector(name, load.include, schemas, router, tuned, **(more or {})), offset=lsn)
         figures = finished(worker, name, topics, load.records, load.events, lambda: worker.resume(name))
     return figures
 
@@ -87,6 +88,31 @@ insert into bench_small select g, 'note' from generate_series(1, 10) g; create p
         idle = (lab.cpu_seconds(worker.pid) - cpu) / seconds
         figures = {"worker": worker.label, "to_rest_ms": to_rest * 1000, "to_first_record_ms": first * 1000, "idle_cpu_percent": idle * 100,
                    "idle_rss_mb": lab.memory(worker.pid, "VmRSS")}
+    return figures
+
+
+def idle_connectors(worker, count, seconds):
+    """Connectors that have nothing to do, each with a slot of its own: what the process holds and uses."""
+    lab.psql("""drop publication if exists bench; drop table if exists bench_small; create table bench_small (id int primary key, note text);
+create publication bench for table bench_small""")
+    names = [f"bench_idle_{worker.label}_{number}_{int(time.time())}" for number in range(count)]
+    streaming = ",".join(f"'{name}'" for name in names)
+    worker.start()
+    try:
+        for name in names:
+            worker.create(name, connector(name, "public.bench_small", tuned=False))
+        lab.wait(lambda: lab.psql(f"select count(*) from pg_replication_slots where active and slot_name in ({streaming})") == str(count), "all slots are read")
+        time.sleep(10)  # what comes after a start is over
+        cpu = lab.cpu_seconds(worker.pid)
+        time.sleep(seconds)
+        idle = (lab.cpu_seconds(worker.pid) - cpu) / seconds
+        figures = {"worker": worker.label, "connectors": count, "idle_cpu_percent": idle * 100, "idle_rss_mb": lab.memory(worker.pid, "VmRSS")}
+        for name in names:
+            worker.delete(name)
+    finally:
+        worker.stop()
+    for name in names:
+        drop_slot(name)
     return figures
 
 

@@ -41,8 +41,22 @@ class Section:
         self.name, self.body = name, json.loads(path.read_text()) if path.exists() else None
 
     def runs(self, **wanted):
-        """The runs that are such."""
-        return [run for run in (self.body or {"runs": []})["runs"] if all(run.get(key) == value for key, value in wanted.items())]
+        """The runs that are such, and came to their end."""
+        return [run for run in self.all() if "failed" not in run and all(run.get(key) == value for key, value in wanted.items())]
+
+    def all(self):
+        """Every run."""
+        return (self.body or {"runs": []})["runs"]
+
+    def failures(self):
+        """What did not come to its end, and what Rowtide had in its place."""
+        lines = []
+        for run in self.all():
+            if "failed" in run:
+                wanted = {key: run[key] for key in ("threads",) if key in run}
+                ours = [number(self.middle(key, worker="rowtide", **wanted)) for key in ("events_per_second", "cpu_per_million", "peak_mb")]
+                lines.append(f" The original failed with {wanted}: `{run['failed']}`; Rowtide: {ours[0]} events/s, {ours[1]} CPU-s per million, {ours[2]} MB.")
+        return "".join(dict.fromkeys(lines))
 
     def middle(self, key, **wanted):
         """The median of a figure."""
@@ -54,7 +68,7 @@ class Section:
         short = max(run.get("events", 1_000_000) for run in self.runs()) < 500_000
         doubts = [text for doubt, text in [(short, "a short run, in which the JVM does little but warm up"), (load > 1, "a machine with other work")] if doubt]
         doubt = f" **For orientation only: {' and '.join(doubts)}.**" if doubts else ""
-        return f"{self.body['date']}, {self.body['machine']}, load average before: {load}; {runs} runs of Rowtide in all.{doubt}\n"
+        return f"{self.body['date']}, {self.body['machine']}, load average before: {load}; {runs} runs of Rowtide in all.{doubt}{self.failures()}\n"
 
 
 def backlogs():
@@ -143,6 +157,48 @@ def starts():
     return f"## Start and idling\n\n{table(['what', 'original', 'Rowtide', '×'], rows)}\n{found.note()}"
 
 
+def idling():
+    """Memory and CPU by the number of connectors that wait."""
+    found = Section("idle")
+    if not found.body:
+        return ""
+    rows = []
+    for count in sorted({run["connectors"] for run in found.runs()}):
+        for key, label in [("idle_rss_mb", "resident MB"), ("idle_cpu_percent", "CPU, % of a core")]:
+            peer, ours = (found.middle(key, worker=worker, connectors=count) for worker in ("peer", "rowtide"))
+            rows.append([f"{count} connector{'s' * (count > 1)}: {label}", number(peer), number(ours), f"{peer / ours:.1f}" if ours else ""])
+    return f"## Connectors that wait\n\n{table(['what', 'original', 'Rowtide', '×'], rows)}\n{found.note()}"
+
+
+def by_converter():
+    """What a format costs."""
+    found = Section("converters")
+    if not found.body:
+        return ""
+    plain = found.middle("cpu_per_million", converter="JSON")
+    rows = []
+    for label in dict.fromkeys(run["converter"] for run in found.runs()):
+        rate, cpu, size = (found.middle(key, converter=label) for key in ("events_per_second", "cpu_per_million", "record_bytes"))
+        rows.append([label, number(rate), number(cpu), f"{cpu / plain:.2f}", number(size)])
+    text = "Rowtide alone, the stream's 200-byte rows; Avro by Apicurio's registry, which is asked once for each schema.\n"
+    return f"## Converters\n\n{text}\n{table(['converter', 'events/s', 'CPU-s per million', 'CPU over JSON’s', 'record bytes'], rows)}\n{found.note()}"
+
+
+def transactions():
+    """What exactly once costs."""
+    found = Section("exactly_once")
+    if not found.body:
+        return ""
+    rows = []
+    for label, tuned in [("batches of 20,480 (tuned settings)", True), ("default settings", False)]:
+        for key, figure in [("events_per_second", "events/s"), ("cpu_per_million", "CPU-s per million")]:
+            without, with_it = (found.middle(key, support=support, tuned=tuned) for support in ("disabled", "enabled"))
+            cost = (without / with_it if key == "events_per_second" else with_it / without) - 1
+            rows.append([f"{label}: {figure}", number(without), number(with_it), f"{cost * 100:+.0f} %"])
+    text = "The only worker of a group, `exactly.once.source.support` disabled and enabled in turn, the stream's load; cost: how much longer it takes, or uses.\n"
+    return f"## Exactly once\n\n{text}\n{table(['load', 'disabled', 'enabled', 'cost'], rows)}\n{found.note()}"
+
+
 def instructions():
     """The baseline that `make test` holds."""
     baseline = tomllib.loads((HERE / "instructions.toml").read_text())
@@ -169,5 +225,5 @@ def scale():
 def write():
     """All of it."""
     cases = backlogs()
-    parts = [HEAD, comparison(cases) if cases else "", floors(), latencies(), starts(), instructions(), scale(), (HERE / "notes.md").read_text()]
+    parts = [HEAD, comparison(cases) if cases else "", floors(), by_converter(), transactions(), latencies(), starts(), idling(), instructions(), scale(), (HERE / "notes.md").read_text()]
     (HERE / "RESULTS.md").write_text("\n".join(part.rstrip() + "\n" for part in parts if part))

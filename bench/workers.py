@@ -29,6 +29,10 @@ def connector(name, table, schemas=False, router=False, tuned=True, **more):
     return config | (TUNED if tuned else {}) | more
 
 
+class Failed(Exception):
+    """A task has failed; its trace."""
+
+
 class Worker:
     """What both have: a REST API and a process."""
 
@@ -70,11 +74,14 @@ class Worker:
         return status and status["connector"]["state"]
 
     def check(self, name):
-        """Ends the run when a task has failed."""
-        status = lab.rest("GET", f"{self.url}/connectors/{name}/status")
+        """Raises `Failed` when a task has failed, or the worker itself."""
+        try:
+            status = lab.rest("GET", f"{self.url}/connectors/{name}/status")
+        except OSError as gone:
+            raise Failed(f"{self.label}: the worker does not answer any more: {gone}") from gone
         for task in status["tasks"] if status else []:
             if task["state"] == "FAILED":
-                raise SystemExit(f"{self.label}: {task['trace'][:2000]}")
+                raise Failed(f"{self.label}: {task['trace'][:2000]}")
 
     def resume(self, name):
         """Lets a stopped connector run."""
@@ -109,21 +116,33 @@ class Peer(Worker):
 
 
 class Rowtide(Worker):
-    """`rowtide standalone`."""
+    """`rowtide standalone`; with `exactly_once` (disabled, enabled) the only worker of a group."""
 
     label, look_every = "rowtide", 0.002
     url = f"http://127.0.0.1:{os.environ['ROWTIDE_PORT']}"
 
+    def __init__(self, exactly_once=None):
+        self.exactly_once = exactly_once
+
     def spawn(self):
-        offsets = RUN / "rowtide.offsets"
-        offsets.unlink(missing_ok=True)
         properties = RUN / "rowtide.properties"
         json_converter = "org.apache.kafka.connect.json.JsonConverter"
         properties.write_text(f"bootstrap.servers={lab.KAFKA}\nkey.converter={json_converter}\nvalue.converter={json_converter}\n"
-                              f"listeners={self.url}\noffset.storage.file.filename={offsets}\noffset.flush.interval.ms=10000\n")
+                              f"listeners={self.url}\noffset.flush.interval.ms=10000\n{self.storage()}")
+        mode = "distributed" if self.exactly_once else "standalone"
         with open(RUN / "rowtide.log", "a") as log:
-            self.process = subprocess.Popen([os.environ["ROWTIDE_BIN"], "standalone", properties], stdout=log, stderr=log)
+            self.process = subprocess.Popen([os.environ["ROWTIDE_BIN"], mode, properties], stdout=log, stderr=log)
         self.pid = self.process.pid
+
+    def storage(self):
+        """Where offsets go: a file that begins empty, or the topics of a group of this run."""
+        if not self.exactly_once:
+            offsets = RUN / "rowtide.offsets"
+            offsets.unlink(missing_ok=True)
+            return f"offset.storage.file.filename={offsets}\n"
+        group = f"bench-group-{time.time_ns()}"
+        topics = "".join(f"{kind}.storage.topic={group}-{kind}\n{kind}.storage.replication.factor=1\n" for kind in ("config", "offset", "status"))
+        return f"group.id={group}\nexactly.once.source.support={self.exactly_once}\n{topics}"
 
     def stop(self):
         """Ends it."""

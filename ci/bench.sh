@@ -20,6 +20,8 @@ ROWTIDE_PORT=$(free_port)
 export ROWTIDE_BIN ROWTIDE_PORT LAB_PG_EXTRA="max_wal_senders = 150
 max_replication_slots = 150
 max_connections = 300
-max_wal_size = 8GB"
+max_wal_size = 8GB
+max_locks_per_transaction = 1000"
 must "start Kafka and PostgreSQL 15" start_kafka_and_postgres
+[ -n "${1:-}" ] && [[ ! ,$1, =~ ,converters, ]] || must "start the registry" lab/apicurio.sh start
 step "measure" "$LAB_PYTHON" -u -m bench "${1:-}"

@@ -34,7 +34,7 @@ trap 'exit 130' INT TERM
 
 stop_servers() {
   local name
-  for name in connect kafka postgres; do lab/$name.sh stop; done
+  for name in connect apicurio s3proxy kafka postgres; do lab/$name.sh stop; done
 }
 
 free_port() { # below the range that the kernel gives to clients
@@ -50,6 +50,7 @@ rust_is_there() {
 rust_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml; }
 
 LAB_KAFKA=127.0.0.1:$(free_port) LAB_KAFKA_CONTROLLER_PORT=$(free_port) LAB_CONNECT_PORT=$(free_port) LAB_PG_PORT=$(free_port)
-LAB_CONNECT=http://127.0.0.1:$LAB_CONNECT_PORT
+LAB_REGISTRY_PORT=$(free_port) LAB_S3_PORT=$(free_port)
+LAB_CONNECT=http://127.0.0.1:$LAB_CONNECT_PORT LAB_REGISTRY=http://127.0.0.1:$LAB_REGISTRY_PORT LAB_S3=http://127.0.0.1:$LAB_S3_PORT
 
 start_kafka_and_postgres() { lab/kafka.sh start && lab/postgres.sh start; }

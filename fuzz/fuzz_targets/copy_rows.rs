@@ -3,13 +3,18 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use rowtide_source_postgres::decode::{BinaryCopy, copy_text_row};
+use rowtide_source_postgres::decode::{BinaryCopy, DecodeError, copy_text_row};
 
 fuzz_target!(|data: &[u8]| {
     let row = Bytes::copy_from_slice(data);
-    let mut fields = Vec::new();
-    match copy_text_row(&row, &mut fields) {
-        Ok(()) => assert_eq!(fields.len(), 1 + data.iter().filter(|byte| **byte == b'\t').count()),
+    let mut fields = 0;
+    let read = copy_text_row((&row).into(), |number, _| {
+        assert_eq!(number, fields);
+        fields += 1;
+        Ok::<_, DecodeError>(())
+    });
+    match read {
+        Ok(()) => assert_eq!(fields, 1 + data.iter().filter(|byte| **byte == b'\t').count()),
         Err(error) => assert!(error.offset <= data.len()),
     }
     let mut binary = BinaryCopy::default();

@@ -55,7 +55,8 @@ fuzz_target!(|data: &[u8]| {
     let default = std::str::from_utf8(text).ok();
     let column = types.column("c", oid, modifier, default);
     let Some(schema) = types.schema(&column) else { return };
-    let value = types.decoder(&TableId::in_schema("s", "t"), &column, &schema.clone().optional().shared()).text(&Bytes::copy_from_slice(text), &mut Slab::default());
+    let decoder = types.decoder(&TableId::in_schema("s", "t"), &column, &schema.clone().optional().shared());
+    let value = decoder.text((&Bytes::copy_from_slice(text)).into(), &mut Slab::default());
     assert!(fits(&value.expect("what is wrong becomes null"), &schema));
 });
 

@@ -6,6 +6,7 @@
 //! What does not: IO, clocks, tokio, and anything that knows a database, a converter or a sink.
 
 pub mod config;
+pub mod difference;
 pub mod error;
 pub mod failpoint;
 pub mod java_regex;
@@ -21,6 +22,7 @@ pub mod transform;
 pub mod value;
 
 pub use config::{ConfigDef, ConfigKey, ConfigType, ConfigValue, Importance, Props, Rule, Validator, Width};
+pub use difference::{Difference, differences};
 pub use error::{Error, ErrorKind, Result};
 pub use java_regex::{JavaRegex, Replacement};
 pub use offset::{OffsetMap, OffsetValue, SourcePartition, SourcePosition, ToOffset};
@@ -29,6 +31,10 @@ pub use progress::{IncrementalProgress, SharedProgress, SnapshotKind, SnapshotPr
 pub use record::{Datum, EncodedRecord, Header, SourceRecord};
 pub use schema::{Field, Kind, Schema, SchemaRef};
 pub use sink::{Ack, Sink};
-pub use source::{Batch, ExactlyOnce, Loss, Outlook, Remark, Signal, SourceConnector, SourceTask, TaskContext};
-pub use transform::{Converter, EncodePlan, HeaderConverter, Outcome, Plan, Predicate, Transform};
-pub use value::{Struct, Value, Values};
+pub use source::{
+    Batch, ExactlyOnce, Loss, Outlook, Remark, Signal, SourceConnector, SourceTask, TaskContext, Trial, TrialTable,
+};
+pub use transform::{
+    Asking, Converter, EncodePlan, HeaderConverter, Lookup, Opinion, Outcome, Plan, Predicate, Told, Transform, Verdict,
+};
+pub use value::{Common, Struct, Value, Values};

@@ -62,6 +62,20 @@ pub struct EncodedRecord {
     pub timestamp: Option<i64>,
 }
 
+impl SourceRecord {
+    /// The table that it is of, as Debezium's `source` block names it: `public.orders`. None where the value has no such block.
+    pub fn table(&self) -> Option<String> {
+        let Value::Struct(value) = &self.value.value else { return None };
+        let Some(Value::Struct(source)) = value.get("source") else { return None };
+        let part = |name| match source.get(name) {
+            Some(Value::String(text)) if !text.is_empty() => Some(text.to_string()),
+            _ => None,
+        };
+        let table = part("table")?;
+        Some(part("schema").map_or_else(|| table.clone(), |schema| format!("{schema}.{table}")))
+    }
+}
+
 impl Datum {
     /// A value of this schema.
     pub fn new(schema: SchemaRef, value: Value) -> Self {

@@ -35,6 +35,12 @@ pub trait Sink: Send {
         Err(Error::fatal("this sink has no transactions"))
     }
 
+    /// Ends a transaction so that nothing that was written since the last one ended is ever visible, and appends what became of its records.
+    /// None of them is outstanding afterwards, and the sink goes on, also after a transaction that had failed.
+    async fn abort(&mut self, _out: &mut Vec<Ack>) -> Result<()> {
+        Err(Error::fatal("this sink has no transactions"))
+    }
+
     /// Flushes and releases everything. What no transaction's end made visible never will be.
     async fn close(&mut self) -> Result<()>;
 }

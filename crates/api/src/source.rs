@@ -1,6 +1,7 @@
 //! What a source is to the runtime: a connector that validates and plans, and tasks that are polled.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -93,6 +94,30 @@ pub struct Outlook {
     pub reader: Option<String>,
 }
 
+/// What a planned change of tables would make of them. Nothing has been changed.
+#[derive(Debug, Default)]
+pub struct Trial {
+    /// the tables that the change names, and those that it makes
+    pub tables: Vec<TrialTable>,
+    /// what was passed over, and why
+    pub notes: Vec<String>,
+}
+
+/// A table before and after a change, in records of made-up rows as the connector would make them.
+#[derive(Debug)]
+pub struct TrialTable {
+    /// its name
+    pub table: String,
+    /// its name afterwards, if that is another
+    pub renamed: Option<String>,
+    /// a record as it is now; none: the table is not there, or not captured
+    pub before: Option<SourceRecord>,
+    /// a record as it would be then, likewise
+    pub after: Option<SourceRecord>,
+    /// what else is to be known of it
+    pub notes: Vec<String>,
+}
+
 /// A kind of source: `io.debezium.connector.postgresql.PostgresConnector`.
 #[async_trait]
 pub trait SourceConnector: Send + Sync {
@@ -142,6 +167,12 @@ pub trait SourceConnector: Send + Sync {
     /// The offset that stands for a place which a user names, made from the one that is stored, and its partition.
     fn offset_at(&self, _config: &Props, _stored: &[(OffsetMap, OffsetMap)], _place: &str) -> Result<(OffsetMap, OffsetMap)> {
         Err(Error::configuration("This connector takes no places of its log"))
+    }
+
+    /// Tries a change of tables, in the database's own language, without changing anything: what records would be made from then on. Locks are
+    /// waited for no longer than `patience`.
+    async fn try_change(&self, _config: &Props, _change: &str, _patience: Duration) -> Result<Trial> {
+        Err(Error::configuration("This connector cannot try changes of tables"))
     }
 
     /// A task that is not started yet.

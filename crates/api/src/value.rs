@@ -4,12 +4,11 @@
 //! days since the epoch. So a value never needs its schema to be copied, compared or dropped, and the converters
 //! write most of them without looking at the logical name.
 
-use std::ops::Deref;
-use std::slice;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use smallvec::SmallVec;
 
 use crate::SchemaRef;
 
@@ -55,13 +54,29 @@ pub struct Struct {
     pub values: Values,
 }
 
-/// The values of a struct, read as a slice.
+/// The values of a struct.
 #[derive(Clone, Debug)]
 pub enum Values {
     /// of this struct alone
     Own(Vec<Value>),
     /// of many structs, such as the `source` blocks of a snapshot's rows: cloning copies no value
-    Shared(Arc<[Value]>),
+    Shared(Arc<Common>),
+    /// of many structs but for a few fields, such as the `source` blocks of a transaction's events
+    Varied(Box<Varied>),
+}
+
+/// Values that many structs have in common: whoever has turned them into bytes may keep those for the next one.
+#[derive(Debug)]
+pub struct Common {
+    values: Vec<Value>,
+    own: &'static [usize],
+}
+
+/// Common values, and what one struct has in place of some.
+#[derive(Clone, Debug)]
+pub struct Varied {
+    common: Arc<Common>,
+    own: SmallVec<[Value; 2]>,
 }
 
 impl Struct {
@@ -75,10 +90,17 @@ impl Struct {
     #[must_use]
     pub fn shared(self) -> Self {
         let values = match self.values {
-            Values::Own(values) => values.into(),
-            Values::Shared(values) => values,
+            Values::Own(values) => Values::Shared(Common::new(values, &[])),
+            values => values,
         };
-        Self { values: Values::Shared(values), ..self }
+        Self { values, ..self }
+    }
+
+    /// A struct of common values, and of its own in the fields that those leave to it, in their order.
+    pub fn varied(schema: SchemaRef, common: Arc<Common>, own: impl IntoIterator<Item = Value>) -> Self {
+        let own: SmallVec<[Value; 2]> = own.into_iter().collect();
+        debug_assert_eq!(common.own.len(), own.len(), "{:?}", schema.name);
+        Self { schema, values: Values::Varied(Box::new(Varied { common, own })) }
     }
 
     /// The value of a field by its name.
@@ -87,39 +109,89 @@ impl Struct {
     }
 }
 
+impl Common {
+    /// Values for every field; those of the fields `own`, in ascending order, stand for nothing: each struct has its own.
+    pub fn new(values: Vec<Value>, own: &'static [usize]) -> Arc<Self> {
+        debug_assert!(own.is_sorted() && own.iter().all(|index| *index < values.len()), "{own:?}");
+        Arc::new(Self { values, own })
+    }
+
+    /// The fields in which the structs differ, ascending.
+    pub fn own(&self) -> &'static [usize] {
+        self.own
+    }
+}
+
 impl Values {
-    /// The values, if other structs may have the very same.
-    pub fn shared(&self) -> Option<&Arc<[Value]>> {
+    /// The value of a field by its place.
+    pub fn get(&self, index: usize) -> Option<&Value> {
+        match self {
+            Values::Own(values) => values.get(index),
+            Values::Shared(common) => common.values.get(index),
+            Values::Varied(varied) => match varied.common.own.iter().position(|own| *own == index) {
+                Some(place) => varied.own.get(place),
+                None => varied.common.values.get(index),
+            },
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::Own(values) => values.len(),
+            Values::Shared(common) => common.values.len(),
+            Values::Varied(varied) => varied.common.values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of them in the order of the fields.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter { values: self, next: 0 }
+    }
+
+    /// What other structs may have too, and what only this one has: a value for each of [`Common::own`].
+    pub fn common(&self) -> Option<(&Arc<Common>, &[Value])> {
         match self {
             Values::Own(_) => None,
-            Values::Shared(values) => Some(values),
+            Values::Shared(common) => Some((common, &[])),
+            Values::Varied(varied) => Some((&varied.common, &varied.own)),
         }
     }
 }
 
-impl Deref for Values {
-    type Target = [Value];
+/// Goes through the values of a struct.
+pub struct Iter<'a> {
+    values: &'a Values,
+    next: usize,
+}
 
-    fn deref(&self) -> &[Value] {
-        match self {
-            Values::Own(values) => values,
-            Values::Shared(values) => values,
-        }
+impl<'a> Iterator for Iter<'a> {
+    type Item = &'a Value;
+
+    fn next(&mut self) -> Option<&'a Value> {
+        let value = self.values.get(self.next);
+        self.next += 1;
+        value
     }
 }
 
 impl<'a> IntoIterator for &'a Values {
     type Item = &'a Value;
-    type IntoIter = slice::Iter<'a, Value>;
+    type IntoIter = Iter<'a>;
 
-    fn into_iter(self) -> Self::IntoIter {
+    fn into_iter(self) -> Iter<'a> {
         self.iter()
     }
 }
 
 impl PartialEq for Values {
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        self.iter().eq(other)
     }
 }
 
@@ -186,6 +258,19 @@ mod tests {
         let shared = own.clone().shared();
         assert_eq!(own, shared);
         assert_eq!(shared.get("name"), Some(&Value::string("x")));
-        assert!(std::ptr::eq(shared.values.as_ptr(), shared.clone().shared().values.as_ptr()));
+        let (again, _) = shared.clone().shared().values.common().map(|(common, own)| (common.clone(), own.len())).unwrap();
+        assert!(Arc::ptr_eq(&again, shared.values.common().unwrap().0));
+    }
+
+    #[test]
+    fn a_varied_struct_has_some_values_of_its_own() {
+        let names = ["a", "b", "c"].map(|name| Field::new(name, Schema::new(Kind::Int32)));
+        let schema = Schema::structure(names.into()).shared();
+        let common = Common::new(vec![Value::Int32(1), Value::Null, Value::Int32(3)], &[1]);
+        let varied = Struct::varied(schema.clone(), common, [Value::Int32(2)]);
+        assert_eq!(varied, Struct::new(schema, [1, 2, 3].map(Value::Int32).into()));
+        assert_eq!(varied.get("b"), Some(&Value::Int32(2)));
+        assert_eq!((varied.values.len(), varied.values.get(3)), (3, None));
+        assert_eq!(size_of::<Value>(), 40, "values move a lot");
     }
 }

@@ -28,7 +28,7 @@ pub async fn run(props: &Props, log: Log) -> Result<()> {
         () = stop.asked() => return Ok(()),
     };
     let status = log.status.clone();
-    let serving = serve(listeners, &worker, Arc::new(herder.clone()), log, stop.clone());
+    let serving = serve(listeners, Arc::new(herder.clone()), log, stop.clone());
     let failed = tokio::select! {
         error = herder.failed() => Some(error),
         // never ends
@@ -67,11 +67,11 @@ async fn join(worker: &WorkerConfig, membership: Membership, listeners: &Listene
         worker_id: listeners.worker_id.clone(),
         server,
         plugins,
-        offsets,
+        offsets: offsets.clone(),
         sink: kafka_sink::factory(worker),
         scratch: std::env::temp_dir(),
     };
     let (client, url, loggers) = (clients.config("member", &[])?, listeners.advertised_url.clone(), log.loggers.clone());
     let log_level: LogLevel = Box::new(move |logger, level| loggers.set_level(logger, level));
-    DistributedHerder::start(Start { parts, configs, statuses, membership, url, client, fencing, log_level })
+    DistributedHerder::start(Start { parts, offsets, configs, statuses, membership, url, client, fencing, log_level })
 }

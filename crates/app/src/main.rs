@@ -5,6 +5,7 @@
 mod cli;
 mod connector_file;
 mod group_worker;
+mod image_environment;
 mod logging;
 mod manual;
 mod plugins;

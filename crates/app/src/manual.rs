@@ -21,6 +21,43 @@ pub struct Page {
 
 const GENERATED: &str = "<!-- Written by `rowtide docs`; change the option's declaration, not this file. -->";
 
+/// What has to be said of a worker beside its options.
+const WORKER: &str = "Lines of `worker.properties` for `rowtide standalone` and `rowtide distributed`; `-D name=value` for `rowtide run`. Besides these, Kafka's own \
+         client options are taken under `producer.` and `admin.`.\n\n\
+         Each scope logs in by properties of its own, as on a Java worker: those without a prefix are of the worker's own clients and, under \
+         what `admin.` says, of its connectors' admin clients; a connector may set its \
+         `producer.override.` and `admin.override.`, and the reader of a signal topic has `signal.consumer.`. `security.protocol` is PLAINTEXT, SSL, \
+         SASL_PLAINTEXT or SASL_SSL; `sasl.mechanism` PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; stores are JKS, PKCS12 or PEM. Tokens come from an \
+         authorization server (`sasl.login.callback.handler.class` is Kafka's `OAuthBearerLoginCallbackHandler`, `sasl.oauthbearer.token.endpoint.url` an \
+         http, https or file URL; `clientId`, `clientSecret` and `scope` in `sasl.jaas.config`, and there, too, whom its certificate is signed by, as `ssl.truststore.location`), or are made without a signature where no handler is named, as \
+         Kafka's clients do for tests. GSSAPI (Kerberos) is not there.\n\n\
+         A worker of a group (`rowtide distributed`) differs from Java's in this: it shows connectors, configurations and states also while the group \
+         forms anew, where Java answers 409; offsets that are not stored within `offset.flush.timeout.ms` are not written late, when another worker may \
+         have the task, but stored again at the next interval; \
+         tasks of a connector that was deleted stop at once, and a leader that the group has put out stops its own; a worker that hears nothing from the \
+         broker stops its tasks after `session.timeout.ms`, where Java does after one heartbeat. With `rowtide.backup.directory` each worker backs up the whole \
+         group: give each a directory of its own.\n\n\
+         What `exactly.once.source.support=enabled` gives, and to whom, stands in [guarantees.md](guarantees.md).\n\n\
+         `rowtide distributed` without a file takes its properties from the environment, by the names of the container images of Connect: `BOOTSTRAP_SERVERS`, \
+         `GROUP_ID`, `CONFIG_STORAGE_TOPIC`, `OFFSET_STORAGE_TOPIC`, `STATUS_STORAGE_TOPIC`, `KEY_CONVERTER`, `VALUE_CONVERTER`, `HOST_NAME`, `ADVERTISED_HOST_NAME`, \
+         `ADVERTISED_PORT`, `OFFSET_FLUSH_INTERVAL_MS`, `OFFSET_FLUSH_TIMEOUT_MS`, `SHUTDOWN_TIMEOUT`, `APICURIO_REGISTRY`, and `CONNECT_*` for every other property \
+         (`CONNECT_PRODUCER_COMPRESSION_TYPE`; `__` is `_` and `___` is `-` in a name). What none of them says is as in Debezium's image: the group `1`, JSON with \
+         schemas, `connect-status`, one replica of the three topics. Names of logging and of the JVM do nothing.\n\n\
+         **https.** A listener `https://host:port` shows the certificate of `listeners.https.ssl.keystore.location` (`keystore.password`, `key.password`; \
+         type JKS, PKCS12 or PEM, or PEM text in `keystore.key` and `keystore.certificate.chain`; of Java's stores the type is told by the content; a PEM \
+         key may be encrypted, as PKCS#8) and asks those who call for one as `ssl.client.auth` says. Calls to other workers of the group over https show \
+         the same certificate. Both trust what `truststore.location` (or `truststore.certificates`) holds, without it the certificates of the key store, unless that \
+         is PEM, and without that the system's. `ssl.endpoint.identification.algorithm=` (empty) leaves the host's name out of such a call's checks. \
+         `ssl.enabled.protocols`: TLSv1.2 and TLSv1.3 are spoken; of `ssl.cipher.suites` those are used that are there, and none is an error. Where any \
+         property begins with `listeners.https.`, the `ssl.*` without it do not count for REST, as in Kafka Connect. PEM is Rowtide's own: a Java worker's \
+         REST takes Java's stores only.\n\n\
+         **Passwords.** With `rest.extension.classes` as below, requests need a user and password (HTTP basic authentication), but for those that workers \
+         sign for each other. The users are lines `user=password` of a properties file, which a JAAS file names: `KafkaConnect { \
+         org.apache.kafka.connect.rest.basic.auth.extension.PropertyFileLoginModule required file=\"/path/users.properties\"; };`, and the environment \
+         names that one, as for a Java worker: `KAFKA_OPTS=-Djava.security.auth.login.config=/path/jaas.conf`. Both are read at the start, which fails without them. \
+         Without a line in it everybody is let in, as in Kafka Connect, and a warning says so. A request that goes on to another worker carries its password there.\n\n\
+         A listener that others can reach and that asks for neither is warned of at the start.";
+
 /// Every page.
 pub fn pages() -> Vec<Page> {
     let all = plugins::all();
@@ -35,24 +72,10 @@ pub fn pages() -> Vec<Page> {
         grouped(&mut text, source.config_def());
         pages.push(Page { name: page_name(info), text });
     }
-    let mut worker = heading(
-        "The worker",
-        "Lines of `worker.properties` for `rowtide standalone` and `rowtide distributed`; `-D name=value` for `rowtide run`. Besides these, Kafka's own \
-         client options are taken under `producer.` and `admin.`.\n\n\
-         A worker of a group (`rowtide distributed`) differs from Java's in this: it shows connectors, configurations and states also while the group \
-         forms anew, where Java answers 409; offsets that are not stored within `offset.flush.timeout.ms` are not written late, when another worker may \
-         have the task, but stored again at the next interval; a connector with an `offsets.storage.topic` of its own is refused; \
-         tasks of a connector that was deleted stop at once, and a leader that the group has put out stops its own; a worker that hears nothing from the \
-         broker stops its tasks after `session.timeout.ms`, where Java does after one heartbeat. With `rowtide.backup.directory` each worker backs up the whole \
-         group: give each a directory of its own.\n\n\
-         What `exactly.once.source.support=enabled` gives, and to whom, stands in [guarantees.md](guarantees.md).",
-    );
+    let mut worker = heading("The worker", WORKER);
     grouped(&mut worker, worker_config::definition());
     pages.push(Page { name: "worker.md", text: worker });
-    let mut connector = heading(
-        "Every connector",
-        "Options of Kafka Connect that each connector has, whatever its class. `producer.override.<option>` sets one of its Kafka producer.",
-    );
+    let mut connector = heading("Every connector", CONNECTOR);
     grouped(&mut connector, connector_config::definition());
     pages.push(Page { name: "connector.md", text: connector });
     let mut sinks = heading("Sinks beside Kafka", "Chosen by `rowtide run --sink NAME`; options are set with `-D name=value`.");
@@ -84,6 +107,19 @@ pub fn pages() -> Vec<Page> {
     pages.push(Page { name: "converters.md", text: converters });
     pages
 }
+
+/// What is to be said of the options of every connector.
+const CONNECTOR: &str = "Options of Kafka Connect that each connector has, whatever its class. `producer.override.<option>` sets one of its Kafka producer.\n\n\
+     **Errors.** An error of the source or of Kafka that may pass restarts the task inside, `errors.max.retries` times in a row at most, after \
+     `retriable.restart.connector.wait.ms`; from the second failure on twice, four times and six times as long, a tenth more or less. The status stays RUNNING, and says \
+     in `rowtide` how often that was, when the next restart is, and why. Any other error fails the task; its trace ends with the remedy.\n\n\
+     A record that cannot be transformed, converted or accepted (too large) fails the task, or with `errors.tolerance=all` is skipped: counted in the status, and logged as \
+     `errors.log.enable` says. With `errors.deadletterqueue.topic.name` it goes to that topic of the same cluster (under `rowtide run`: to the same sink), and counts as done \
+     when it is durable there; the topic is created when it is missing. What could not be transformed or converted is there as JSON with its schema, as the source made it; \
+     what Kafka refused, as its bytes were, and if the queue refuses those too, as its headers alone. Headers are those of Connect's sink connectors: \
+     `__connect.errors.topic`, `connector.name`, `task.id`, `stage`, `class.name`, `exception.class.name`, `exception.message`, `exception.stacktrace`; in place of the numbers \
+     `partition` and `offset` there are `source.partition` and `source.offset` as JSON, and `omitted` names what the letter lacks. Under exactly once a letter is part of the \
+     transaction of the records around it. A queue that does not take a letter fails the task: nothing is lost.";
 
 fn page_name(info: &PluginInfo) -> &'static str {
     match info.class.rsplit('.').nth(1) {

@@ -2,7 +2,7 @@
 //! themselves in their crates.
 
 use rowtide_api::SourceConnector;
-use rowtide_api::plugin::Plugins;
+use rowtide_api::plugin::{ConverterPlugin, Plugins};
 
 /// Everything that is built in.
 pub fn all() -> Plugins {
@@ -10,8 +10,8 @@ pub fn all() -> Plugins {
         sources: sources(),
         transforms: rowtide_transforms::ALL.iter().collect(),
         predicates: rowtide_transforms::PREDICATES.iter().collect(),
-        converters: rowtide_converters::ALL.iter().collect(),
-        header_converters: rowtide_converters::HEADERS.iter().collect(),
+        converters: converters(),
+        header_converters: rowtide_converters::HEADERS.iter().chain(rowtide_debezium_converters::HEADERS).collect(),
         sinks: rowtide_sink_file::ALL.iter().collect(),
     }
 }
@@ -21,4 +21,11 @@ fn sources() -> Vec<Box<dyn SourceConnector>> {
         #[cfg(feature = "postgres")]
         Box::new(rowtide_source_postgres::PostgresConnector),
     ]
+}
+
+fn converters() -> Vec<&'static ConverterPlugin> {
+    let all = rowtide_converters::ALL.iter().chain(rowtide_debezium_converters::ALL);
+    #[cfg(feature = "schema-registry")]
+    let all = all.chain(rowtide_schema_registry::ALL);
+    all.collect()
 }

@@ -75,7 +75,7 @@ pub async fn run(start: Start, log: Log) -> Result<()> {
         return Err(error);
     }
     let status = log.status.clone();
-    let serving = listeners.map(|listeners| serve(listeners, &worker, Arc::new(herder.clone()), log, stop.clone()));
+    let serving = listeners.map(|listeners| serve(listeners, Arc::new(herder.clone()), log, stop.clone()));
     let failed = tokio::select! {
         error = nothing_runs(&herder), if !rest => Some(error),
         // never ends
@@ -95,7 +95,10 @@ pub async fn run(start: Start, log: Log) -> Result<()> {
     tokio::join!(herder.stop(), rest_ended);
     if let Some(settings) = &worker.backups {
         // what a clean stop has stored
-        backup::take(settings, configs, &*herder.offset_store()).await;
+        let taken = tokio::time::timeout(worker.graceful_timeout, backup::take(settings, configs, &*herder.offset_store())).await;
+        if taken.is_err() {
+            tracing::warn!("no backup was taken at the end: {} does not answer", settings.backups.place());
+        }
     }
     tracing::info!("ended; offsets are stored");
     failed.map_or(Ok(()), Err)
@@ -184,14 +187,9 @@ async fn start_connectors(herder: &StandaloneHerder, connectors: Vec<ConnectorFi
 }
 
 /// Serves REST until the worker is asked to stop.
-pub fn serve(listeners: Listeners, worker: &WorkerConfig, herder: Arc<dyn Herder>, log: Log, mut stop: Stop) -> JoinHandle<()> {
-    let (url, props) = (listeners.advertised_url.clone(), worker.props.clone());
-    let serving = tokio::spawn(async move {
-        let stopped = async move { stop.asked().await };
-        if let Err(error) = rowtide_rest::serve(listeners, &props, herder, log.loggers, stopped).await {
-            tracing::error!("REST ended: {error}");
-        }
-    });
+pub fn serve(listeners: Listeners, herder: Arc<dyn Herder>, log: Log, mut stop: Stop) -> JoinHandle<()> {
+    let url = listeners.advertised_url.clone();
+    let serving = tokio::spawn(rowtide_rest::serve(listeners, herder, log.loggers, async move { stop.asked().await }));
     tracing::info!("REST answers at {url}");
     serving
 }

@@ -76,7 +76,8 @@ fn listeners_that_cannot_be_served_are_refused_with_a_remedy() {
     let port = taken.local_addr().unwrap().port().to_string();
     let run = |args: &[&str]| rowtide(&[&["run", "--data-dir", &data], args].concat());
     refused(&run(&["--rest-port", &port]), &[&port, "another port"]);
-    refused(&run(&["-D", "listeners=https://127.0.0.1:0"]), &["https", "Remedy:"]);
+    refused(&run(&["-D", "listeners=https://127.0.0.1:0"]), &["ssl.keystore.location", "Remedy:"]);
+    refused(&run(&["-D", "rest.extension.classes=BasicAuthSecurityRestExtension"]), &["KAFKA_OPTS", "Remedy:"]);
     refused(&run(&["-D", "rest.extension.classes=org.x.BasicAuth"]), &["rest.extension.classes", "Remedy:"]);
 }
 

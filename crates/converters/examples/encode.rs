@@ -1,11 +1,12 @@
 //! How long a typical change event takes as JSON: `cargo run --release -p rowtide-converters --example encode`.
 //!
-//! A create event of a row of eight columns, with and without schemas.
+//! A create event of a row of eight columns: with and without schemas, and as the converters write it whose schemas are in a registry.
 
 use std::time::Instant;
 
 use bytes::Bytes;
 use rowtide_api::{Field, Kind, Plan, Props, Schema, SchemaRef, Struct, Value};
+use rowtide_converters::json::{Dialect, Payload, Style};
 
 const EVENTS: u32 = 1_000_000;
 
@@ -109,15 +110,27 @@ fn main() {
     for schemas in ["false", "true"] {
         let converter = (json.new)(&Props::from_iter([("schemas.enable", schemas)]), false).expect("good options");
         let Ok(Plan::Ready(plan)) = converter.plan("prod.public.orders", Some(&schema)) else { panic!("JSON needs no registry") };
-        let mut out = Vec::with_capacity(1 << 20);
-        let start = Instant::now();
-        let mut bytes = 0;
-        for _ in 0..EVENTS {
-            out.clear();
-            plan.encode(&value, &mut out).expect("the value fits its schema");
-            bytes += out.len();
-        }
-        let each = start.elapsed() / EVENTS;
-        println!("schemas.enable={schemas}: {} ns an event of {} bytes", each.as_nanos(), bytes / EVENTS as usize);
+        measure(&format!("schemas.enable={schemas}"), |out| plan.encode(&value, out).is_ok_and(|written| written));
     }
+    for (name, dialect) in [("JSON Schema (Confluent)", Dialect::Confluent), ("ExtJsonConverter (Apicurio)", Dialect::Kafka)] {
+        let style = Style { replace_null: true, numeric_decimals: false, dialect };
+        let Ok(payload) = Payload::compile(&schema, &style) else { panic!("the schema is a good one") };
+        measure(name, |out| {
+            out.extend_from_slice(&[0, 0, 0, 0, 7]);
+            payload.write(&value, out).is_ok_and(|written| written)
+        });
+    }
+}
+
+fn measure(name: &str, write: impl Fn(&mut Vec<u8>) -> bool) {
+    let mut out = Vec::with_capacity(1 << 20);
+    let start = Instant::now();
+    let mut bytes = 0;
+    for _ in 0..EVENTS {
+        out.clear();
+        assert!(write(&mut out), "the value fits its schema");
+        bytes += out.len();
+    }
+    let each = start.elapsed() / EVENTS;
+    println!("{name}: {} ns an event of {} bytes", each.as_nanos(), bytes / EVENTS as usize);
 }

@@ -1,4 +1,4 @@
-//! Dates as Java writes them, in UTC: `Date.toString` and Connect's `Values.dateFormatFor`.
+//! Dates as Java writes them, in UTC: `Date.toString`, `SimpleDateFormat` and Connect's `Values.dateFormatFor`.
 
 const DAY: i64 = 86_400_000;
 
@@ -37,6 +37,12 @@ pub(crate) fn java(millis: i64) -> String {
     let month = MONTHS[(month - 1) as usize];
     let year = if year > 0 { year } else { 1 - year };
     format!("{} {month} {day:02} {hour:02}:{minute:02}:{second:02} UTC {year}", DAYS[weekday])
+}
+
+/// `SimpleDateFormat` of `yyyy-MM-dd'T'HH:mm:ss.SSSXXX`: milliseconds since the epoch as RFC 3339 writes them.
+pub fn instant(millis: i64) -> String {
+    let Civil { year, month, day, hour, minute, second, millis: fraction, .. } = civil(millis);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:03}Z")
 }
 
 /// Days to a proleptic Gregorian date ('days from civil' the other way round).

@@ -103,7 +103,7 @@ fn encoded(converter: &str, case: &Json) -> String {
         props.set("schemas.enable", (converter == "json+schema").to_string());
         new(&props, false).unwrap().plan("t", schema.as_ref()).and_then(|plan| match plan {
             Plan::Ready(plan) => plan.encode(&value, &mut out),
-            Plan::NeedsLookup => panic!("no registry here"),
+            Plan::NeedsLookup(_) => panic!("no registry here"),
         })
     };
     match result {

@@ -4,13 +4,16 @@
 //! schema once into a plan; writing a value with it is pure and allocates nothing but the output.
 //! What does not: when which converter is used, error tolerance and headers of failed records (the runtime's).
 
-mod date;
+pub mod date;
 #[cfg(test)]
 mod golden;
-mod json;
-mod logical;
+pub mod java;
+pub mod json;
+pub mod logical;
+pub mod members;
+pub mod misfit;
 mod number;
-mod options;
+pub mod options;
 mod primitive;
 #[cfg(test)]
 mod property;

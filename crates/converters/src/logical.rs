@@ -8,6 +8,11 @@ const DATE: &str = "org.apache.kafka.connect.data.Date";
 const TIME: &str = "org.apache.kafka.connect.data.Time";
 const TIMESTAMP: &str = "org.apache.kafka.connect.data.Timestamp";
 
+/// The struct that stands for a union.
+const ONE_OF: &str = "io.confluent.connect.json.OneOf";
+/// The parameter of such a struct with `generalized.sum.type.support`.
+const UNION: &str = "org.apache.kafka.connect.data.Union";
+
 /// What a schema's name makes of its carrier.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Logical {
@@ -28,11 +33,16 @@ pub(crate) fn logical(schema: &Schema) -> Option<Logical> {
 }
 
 /// The scale, if this is a decimal.
-pub(crate) fn decimal_scale(schema: &Schema) -> Option<i32> {
+pub fn decimal_scale(schema: &Schema) -> Option<i32> {
     if schema.name.as_deref() != Some(DECIMAL) {
         return None;
     }
     schema.parameters.iter().find(|(name, _)| &**name == "scale")?.1.parse().ok()
+}
+
+/// Whether a struct stands for a union, as Confluent's converter for JSON Schema knows it: each field for a branch.
+pub fn is_union(schema: &Schema) -> bool {
+    schema.name.as_deref() == Some(ONE_OF) || schema.parameters.iter().any(|(name, _)| &**name == UNION)
 }
 
 /// Connect's name of a value's type, for messages.

@@ -122,13 +122,17 @@ fn layout(scientific: &str) -> Short {
 
 /// `BigDecimal.toString`: plain unless the scale is negative or the number is below 1E-6.
 pub(crate) fn big_decimal(unscaled: &[u8], scale: i32) -> String {
-    let number = BigInt::from_signed_bytes_be(unscaled).to_string();
+    layout_decimal(&BigInt::from_signed_bytes_be(unscaled).to_string(), scale)
+}
+
+/// The same of the unscaled value's digits.
+pub(crate) fn layout_decimal(number: &str, scale: i32) -> String {
     if scale == 0 {
-        return number;
+        return number.to_owned();
     }
     let (sign, digits) = match number.strip_prefix('-') {
         Some(digits) => ("-", digits),
-        None => ("", number.as_str()),
+        None => ("", number),
     };
     let adjusted = digits.len() as i64 - 1 - i64::from(scale);
     if scale > 0 && adjusted >= -6 {
@@ -144,4 +148,41 @@ pub(crate) fn big_decimal(unscaled: &[u8], scale: i32) -> String {
         0 => format!("{sign}{first}{point}{rest}"),
         _ => format!("{sign}{first}{point}{rest}E{adjusted:+}"),
     }
+}
+
+/// How many digits a decimal that is read may have, its zeros counted.
+const MOST_DIGITS: i64 = 100_000;
+
+/// Digits of the unscaled value, and the scale, of a decimal's text (`new BigDecimal(text)`).
+pub(crate) fn parse_decimal(text: &str) -> Option<(String, i32)> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    if mantissa.len() as i64 > MOST_DIGITS {
+        return None;
+    }
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let number: BigInt = format!("{whole}{fraction}").parse().ok()?;
+    let scale = i32::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
+    Some((number.to_string(), scale))
+}
+
+/// See `java::unscaled`.
+pub(crate) fn unscaled(text: &str, scale: i32) -> Option<Vec<u8>> {
+    let (mut digits, have) = parse_decimal(text)?;
+    let missing = i64::from(scale) - i64::from(have);
+    if digits != "0" && missing >= 0 {
+        if missing + digits.len() as i64 > MOST_DIGITS {
+            return None;
+        }
+        digits.push_str(&"0".repeat(missing as usize));
+    } else if digits != "0" {
+        let at = digits.len().checked_sub(missing.unsigned_abs() as usize)?;
+        if at == 0 || &digits[..at] == "-" || digits[at..].bytes().any(|digit| digit != b'0') {
+            return None;
+        }
+        digits.truncate(at);
+    }
+    Some(digits.parse::<BigInt>().ok()?.to_signed_bytes_be())
 }

@@ -3,10 +3,10 @@
 use rowtide_api::{ConfigDef, ConfigKey, ConfigType, Error, Importance, Props, Result, Validator, Width};
 
 /// The version of Apache Kafka whose converters these behave as.
-pub(crate) const KAFKA: &str = "4.3.1";
+pub const KAFKA: &str = "4.3.1";
 
 /// Set by the worker, never by a user: key, value or header.
-pub(crate) const CONVERTER_TYPE: ConfigKey = ConfigKey {
+pub const CONVERTER_TYPE: ConfigKey = ConfigKey {
     name: "converter.type",
     kind: ConfigType::String,
     default: None,
@@ -23,7 +23,7 @@ pub(crate) const CONVERTER_TYPE: ConfigKey = ConfigKey {
 };
 
 /// The first thing that is wrong with the options.
-pub(crate) fn check(def: &ConfigDef, props: &Props) -> Result<()> {
+pub fn check(def: &ConfigDef, props: &Props) -> Result<()> {
     match def.validate(props).into_iter().flat_map(|value| value.errors).next() {
         Some(wrong) => Err(Error::configuration(wrong)),
         None => Ok(()),

@@ -190,3 +190,67 @@ impl Type {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A converter, what it takes, values, their bytes, and a value that it does not take.
+    type Case = (Type, Kind, Vec<Value>, &'static [&'static [u8]], Value);
+
+    /// What the converters of Apache Kafka 4.3.1 made of the same values.
+    #[test]
+    fn bytes_are_those_of_apache_kafka() {
+        let cases: [Case; 6] = [
+            (Type::Boolean, Kind::Boolean, [true, false].map(Value::Boolean).into(), &[&[1], &[0]], Value::Int32(1)),
+            (
+                Type::Short,
+                Kind::Int16,
+                [1, -2, i16::MIN].map(Value::Int16).into(),
+                &[&[0, 1], &[0xFF, 0xFE], &[0x80, 0]],
+                Value::Int32(1),
+            ),
+            (
+                Type::Integer,
+                Kind::Int32,
+                [1, -2, i32::MAX].map(Value::Int32).into(),
+                &[&[0, 0, 0, 1], &[0xFF, 0xFF, 0xFF, 0xFE], &[0x7F, 0xFF, 0xFF, 0xFF]],
+                Value::Int64(1),
+            ),
+            (
+                Type::Long,
+                Kind::Int64,
+                [1, i64::MIN].map(Value::Int64).into(),
+                &[&[0, 0, 0, 0, 0, 0, 0, 1], &[0x80, 0, 0, 0, 0, 0, 0, 0]],
+                Value::Int32(1),
+            ),
+            (
+                Type::Float,
+                Kind::Float32,
+                [1.5, -0.0, f32::NAN].map(Value::Float32).into(),
+                &[&[0x3F, 0xC0, 0, 0], &[0x80, 0, 0, 0], &[0x7F, 0xC0, 0, 0]],
+                Value::Float64(1.5),
+            ),
+            (
+                Type::Double,
+                Kind::Float64,
+                [1.5, f64::NEG_INFINITY].map(Value::Float64).into(),
+                &[&[0x3F, 0xF8, 0, 0, 0, 0, 0, 0], &[0xFF, 0xF0, 0, 0, 0, 0, 0, 0]],
+                Value::Float32(1.5),
+            ),
+        ];
+        for (only, kind, values, expected, other) in cases {
+            let schema = Schema::new(kind).optional().shared();
+            let Ok(Plan::Ready(plan)) = Primitive(only).plan("t", Some(&schema)) else { panic!("no registry here") };
+            let encoded = |value: &Value| {
+                let mut out = Vec::new();
+                plan.encode(value, &mut out).map(|there| there.then_some(out))
+            };
+            for (value, expected) in values.iter().zip(expected) {
+                assert_eq!(encoded(value).unwrap().as_deref(), Some(*expected), "{only:?} {value:?}");
+            }
+            assert_eq!(encoded(&Value::Null).unwrap(), None);
+            assert!(encoded(&other).is_err(), "{only:?} takes no {other:?}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use proptest::prelude::*;
-use rowtide_api::{Field, Kind, Plan, Props, Schema, SchemaRef, Struct, Value};
+use rowtide_api::{Common, Field, Kind, Plan, Props, Schema, SchemaRef, Struct, Value};
 use serde_json::{Value as Json, json};
 
 /// A schema, a value of it, and the tree that it should read back as.
@@ -45,9 +45,20 @@ fn structure(members: Vec<(String, Case)>) -> Case {
     }
     let schema = Schema::structure(fields).named("any").shared();
     let own = Struct::new(schema.clone(), values);
-    // of shared values the JSON is kept, and an array's items come again
-    let value = if json.len() % 2 == 0 { own.shared() } else { own };
+    // of common values the JSON is kept, and an array's items come again
+    let value = match json.len() % 3 {
+        0 => own.shared(),
+        1 => with_one_of_its_own(&own),
+        _ => own,
+    };
     (schema, Value::Struct(value), Json::Object(json))
+}
+
+/// The same struct: its first value is its own, the others are common.
+fn with_one_of_its_own(fields: &Struct) -> Struct {
+    let values: Vec<Value> = fields.values.iter().cloned().collect();
+    let first = values[0].clone();
+    Struct::varied(fields.schema.clone(), Common::new(values, &[0]), [first])
 }
 
 fn any_case() -> impl Strategy<Value = Case> {

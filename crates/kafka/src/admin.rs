@@ -1,16 +1,20 @@
-//! Administrative requests: topics, their configuration, and the cluster itself.
+//! Administrative requests: topics, their configuration, groups, and the cluster itself.
 //!
 //! Every call waits for its answer within `default.api.timeout.ms`-like bounds (`request.timeout.ms` a try, 60 s in all).
 //! Not here: reading or writing records.
 
 use crate::client::{Client, ClusterMetadata, TopicMetadata, backoff};
 use crate::config::ClientConfig;
-use crate::coordinator::Coordinator;
+use crate::coordinator::{Coordinator, Kind, find_coordinator};
 use crate::error::{KafkaError, codes};
+use crate::group::Member;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
-use kafka_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest, TopicName};
+use kafka_protocol::messages::describe_groups_response::DescribedGroupMember;
+use kafka_protocol::messages::{
+    CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest, DescribeGroupsRequest, GroupId, TopicName,
+};
 use kafka_protocol::protocol::{Request, StrBytes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +46,14 @@ pub struct NewTopic {
     pub replication_factor: i16,
     /// Topic configuration.
     pub configs: BTreeMap<String, String>,
+}
+
+/// Who answers a request.
+enum At<'a> {
+    /// a ZooKeeper-era cluster insists on it
+    Controller,
+    /// of this group
+    Coordinator(&'a str),
 }
 
 /// An administrative client.
@@ -103,7 +115,7 @@ impl Admin {
             .with_topics(vec![wanted])
             .with_timeout_ms(self.client.config.request_timeout.as_millis().min(i32::MAX as u128) as i32);
         let what = format!("the creation of topic '{}'", topic.name);
-        self.at_controller(&request, 7, |response| {
+        self.at(At::Controller, &request, 7, |response| {
             let Some(result) = response.topics.into_iter().next() else { return Ok(CreateOutcome::Created) };
             match result.error_code {
                 0 => Ok(CreateOutcome::Created),
@@ -121,7 +133,7 @@ impl Admin {
             .with_topics(states.collect())
             .with_topic_names(names.iter().map(|n| TopicName(text(n))).collect())
             .with_timeout_ms(self.client.config.request_timeout.as_millis().min(i32::MAX as u128) as i32);
-        self.at_controller(&request, 6, |response| {
+        self.at(At::Controller, &request, 6, |response| {
             for result in response.responses {
                 if !matches!(result.error_code, 0 | codes::UNKNOWN_TOPIC_OR_PARTITION) {
                     let name = result.name.map(|n| n.0.to_string()).unwrap_or_default();
@@ -141,13 +153,30 @@ impl Admin {
             .with_resource_name(text(topic))
             .with_configuration_keys(None);
         let request = DescribeConfigsRequest::default().with_resources(vec![resource]);
-        self.at_controller(&request, 4, |response| {
+        self.at(At::Controller, &request, 4, |response| {
             let Some(result) = response.results.into_iter().next() else { return Ok(BTreeMap::new()) };
             if result.error_code != 0 {
                 let detail = result.error_message.map(|m| m.to_string());
                 return Err(KafkaError::broker(result.error_code, format!("the configuration of topic '{topic}'"), detail));
             }
             Ok(result.configs.into_iter().map(|c| (c.name.to_string(), c.value.map(|v| v.to_string()))).collect())
+        })
+        .await
+    }
+
+    /// The members of a group; none where nobody is in it. What a member joined with is empty while the group forms anew.
+    pub async fn group_members(&self, group: &str) -> Result<Vec<Member>, KafkaError> {
+        let request = DescribeGroupsRequest::default().with_groups(vec![GroupId(text(group))]);
+        self.at(At::Coordinator(group), &request, i16::MAX, |response| {
+            let Some(found) = response.groups.into_iter().next() else { return Ok(Vec::new()) };
+            match found.error_code {
+                0 => {}
+                codes::GROUP_ID_NOT_FOUND => return Ok(Vec::new()),
+                code => return Err(KafkaError::broker(code, format!("the members of group '{group}'"), None)),
+            }
+            let member =
+                |member: DescribedGroupMember| Member { id: member.member_id.to_string(), metadata: member.member_metadata };
+            Ok(found.members.into_iter().map(member).collect())
         })
         .await
     }
@@ -159,14 +188,15 @@ impl Admin {
         let timeout = self.client.config.request_timeout.max(Duration::from_millis(1));
         for id in ids {
             let coordinator = Coordinator::new(self.client.clone(), id);
-            coordinator.init(timeout, API_TIMEOUT, "default.api.timeout.ms").await?;
+            coordinator.init(None, timeout, API_TIMEOUT, "default.api.timeout.ms").await?;
         }
         Ok(())
     }
 
-    /// Sends to the controller (a ZooKeeper-era cluster insists on it), again over retriable errors.
-    async fn at_controller<R: Request, T>(
+    /// Asks who answers such a request, again over retriable errors.
+    async fn at<R: Request, T>(
         &self,
+        at: At<'_>,
         request: &R,
         newest: i16,
         mut read: impl FnMut(R::Response) -> Result<T, KafkaError>,
@@ -174,7 +204,7 @@ impl Admin {
         let deadline = Instant::now() + API_TIMEOUT;
         let mut failures = 0;
         loop {
-            let error = match self.controller_once(request, newest).await.and_then(&mut read) {
+            let error = match self.once(&at, request, newest).await.and_then(&mut read) {
                 Ok(done) => return Ok(done),
                 Err(error) if error.is_retriable() || error.code() == Some(codes::NOT_CONTROLLER) => error,
                 Err(error) => return Err(error),
@@ -188,11 +218,16 @@ impl Admin {
         }
     }
 
-    async fn controller_once<R: Request>(&self, request: &R, newest: i16) -> Result<R::Response, KafkaError> {
-        let cluster = self.client.metadata(Some(&[]), false).await?;
-        let connection = match cluster.controller {
-            -1 => self.client.any().await?,
-            id => self.client.broker(id).await?,
+    async fn once<R: Request>(&self, at: &At<'_>, request: &R, newest: i16) -> Result<R::Response, KafkaError> {
+        let connection = match at {
+            At::Controller => match self.client.metadata(Some(&[]), false).await?.controller {
+                -1 => self.client.any().await?,
+                id => self.client.broker(id).await?,
+            },
+            At::Coordinator(group) => {
+                let id = find_coordinator(&self.client, Kind::Group, group).await?;
+                self.client.broker(id).await?
+            }
         };
         connection.call_newest(request, newest).await
     }

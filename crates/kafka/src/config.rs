@@ -1,12 +1,12 @@
 //! Client properties as Java spells them, with Kafka's defaults.
 //!
 //! Here: reading a merged map of properties into one typed [`ClientConfig`]. Not here: which prefixes (`producer.`,
-//! `producer.override.`) are merged into the map, which is the runtime's matter, and how TLS is set up (`tls`).
+//! `producer.override.`) are merged into the map, which is the runtime's matter, how a client logs in (`login`), and how TLS is set up (`tls`).
 
 use crate::compression::Compression;
 use crate::error::KafkaError;
-use crate::jaas;
-use crate::tls::TlsSettings;
+use crate::login::{self, Login};
+use crate::tls::{self, TlsSettings};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -30,39 +30,6 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[hidden]")
     }
-}
-
-/// `sasl.mechanism`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SaslMechanism {
-    /// PLAIN.
-    Plain,
-    /// SCRAM-SHA-256.
-    ScramSha256,
-    /// SCRAM-SHA-512.
-    ScramSha512,
-}
-
-impl SaslMechanism {
-    /// The name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "PLAIN",
-            Self::ScramSha256 => "SCRAM-SHA-256",
-            Self::ScramSha512 => "SCRAM-SHA-512",
-        }
-    }
-}
-
-/// What a SASL login needs.
-#[derive(Debug, Clone)]
-pub struct SaslSettings {
-    /// The mechanism.
-    pub mechanism: SaslMechanism,
-    /// `username` of the JAAS entry.
-    pub username: String,
-    /// `password` of the JAAS entry.
-    pub password: Secret,
 }
 
 /// What the producer alone uses.
@@ -127,7 +94,7 @@ pub struct ClientConfig {
     /// TLS, when `security.protocol` is SSL or SASL_SSL.
     pub tls: Option<TlsSettings>,
     /// SASL, when `security.protocol` is SASL_PLAINTEXT or SASL_SSL.
-    pub sasl: Option<SaslSettings>,
+    pub sasl: Option<Login>,
     /// The producer's own settings.
     pub producer: ProducerSettings,
     /// `isolation.level` of a consumer is `read_committed`.
@@ -160,9 +127,7 @@ const ACCEPTED: &[&str] = &[
     "metadata.max.idle.ms",
     "socket.connection.setup.timeout.max.ms",
     "ssl.protocol",
-    "ssl.enabled.protocols",
     "ssl.provider",
-    "ssl.cipher.suites",
     "ssl.keymanager.algorithm",
     "ssl.trustmanager.algorithm",
     "ssl.secure.random.implementation",
@@ -180,6 +145,16 @@ const ACCEPTED: &[&str] = &[
     "client.rack",
     "max.poll.records",
     "group.protocol",
+    "sasl.login.class",
+    "sasl.login.connect.timeout.ms",
+    "sasl.login.refresh.buffer.seconds",
+    "sasl.login.refresh.min.period.seconds",
+    "sasl.login.refresh.window.factor",
+    "sasl.login.refresh.window.jitter",
+    "sasl.login.retry.backoff.max.ms",
+    "sasl.login.retry.backoff.ms",
+    "sasl.oauthbearer.scope.claim.name",
+    "sasl.oauthbearer.sub.claim.name",
 ];
 
 /// What a client makes of properties, one by one: for a report, before any client is made of them.
@@ -196,17 +171,17 @@ pub struct Look {
 }
 
 /// The map while it is read: remembers what was asked for.
-struct Reader<'a> {
-    map: &'a BTreeMap<String, String>,
-    seen: Vec<&'static str>,
+pub(crate) struct Reader<'a> {
+    pub(crate) map: &'a BTreeMap<String, String>,
+    pub(crate) seen: Vec<&'static str>,
 }
 
-fn bad(key: &str, problem: impl Into<String>) -> KafkaError {
+pub(crate) fn bad(key: &str, problem: impl Into<String>) -> KafkaError {
     KafkaError::Config { key: key.into(), problem: problem.into() }
 }
 
 impl<'a> Reader<'a> {
-    fn text(&mut self, key: &'static str) -> Option<&'a str> {
+    pub(crate) fn text(&mut self, key: &'static str) -> Option<&'a str> {
         self.seen.push(key);
         self.map.get(key).map(|v| v.trim()).filter(|v| !v.is_empty())
     }
@@ -219,12 +194,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn millis(&mut self, key: &'static str, default: u64) -> Result<Duration, KafkaError> {
+    pub(crate) fn millis(&mut self, key: &'static str, default: u64) -> Result<Duration, KafkaError> {
         let n = self.number(key, default.min(i64::MAX as u64) as i64, 0, i64::MAX)?;
         Ok(Duration::from_millis(n as u64))
     }
 
-    fn flag(&mut self, key: &'static str, default: bool) -> Result<bool, KafkaError> {
+    pub(crate) fn flag(&mut self, key: &'static str, default: bool) -> Result<bool, KafkaError> {
         match self.text(key) {
             None => Ok(default),
             Some(t) if t.eq_ignore_ascii_case("true") => Ok(true),
@@ -239,34 +214,38 @@ fn unknown(map: &BTreeMap<String, String>, seen: &[&str]) -> Vec<String> {
     map.keys().filter(|key| !seen.contains(&key.as_str()) && !ACCEPTED.contains(&key.as_str())).cloned().collect()
 }
 
+fn look(map: &BTreeMap<String, String>, read: fn(&mut Reader<'_>) -> Result<(), KafkaError>) -> Look {
+    let (mut map, mut bad) = (map.clone(), Vec::new());
+    let mut seen = Vec::new();
+    loop {
+        let mut reader = Reader { map: &map, seen: Vec::new() };
+        let failed = read(&mut reader).err();
+        seen.append(&mut reader.seen);
+        let Some(KafkaError::Config { key, problem }) = failed else { break };
+        let was_there = map.remove(&key).is_some();
+        let is_security = key.starts_with("sasl.");
+        if !bad.iter().any(|(known, _)| *known == key) {
+            bad.push((key, problem));
+        }
+        if was_there {
+            continue;
+        }
+        // its absence is what is wrong: the rest is read without what asks for it
+        let protocol = map.insert("security.protocol".to_owned(), "PLAINTEXT".to_owned());
+        if !is_security || protocol.is_none_or(|protocol| protocol == "PLAINTEXT") {
+            break;
+        }
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    let ignored = map.keys().filter(|key| ACCEPTED.contains(&key.as_str())).cloned().collect();
+    Look { bad, ignored, unknown: unknown(&map, &seen), known: seen }
+}
+
 impl ClientConfig {
     /// Looks at every property of a merged map; what is bad is left out until the rest can be read.
     pub fn look(map: &BTreeMap<String, String>) -> Look {
-        let (mut map, mut bad) = (map.clone(), Vec::new());
-        let mut seen = Vec::new();
-        loop {
-            let mut reader = Reader { map: &map, seen: Vec::new() };
-            let failed = Self::read(&mut reader).err();
-            seen.append(&mut reader.seen);
-            let Some(KafkaError::Config { key, problem }) = failed else { break };
-            let was_there = map.remove(&key).is_some();
-            let is_security = key.starts_with("sasl.");
-            if !bad.iter().any(|(known, _)| *known == key) {
-                bad.push((key, problem));
-            }
-            if was_there {
-                continue;
-            }
-            // its absence is what is wrong: the rest is read without what asks for it
-            let protocol = map.insert("security.protocol".to_owned(), "PLAINTEXT".to_owned());
-            if !is_security || protocol.is_none_or(|protocol| protocol == "PLAINTEXT") {
-                break;
-            }
-        }
-        seen.sort_unstable();
-        seen.dedup();
-        let ignored = map.keys().filter(|key| ACCEPTED.contains(&key.as_str())).cloned().collect();
-        Look { bad, ignored, unknown: unknown(&map, &seen), known: seen }
+        look(map, |reader| Self::read(reader).map(drop))
     }
 
     /// Reads a merged map of Java-spelled properties. Keys that are not known end up in [`ClientConfig::unknown`].
@@ -368,7 +347,7 @@ fn producer(r: &mut Reader<'_>) -> Result<ProducerSettings, KafkaError> {
     })
 }
 
-fn security(r: &mut Reader<'_>) -> Result<(Option<TlsSettings>, Option<SaslSettings>), KafkaError> {
+fn security(r: &mut Reader<'_>) -> Result<(Option<TlsSettings>, Option<Login>), KafkaError> {
     let protocol = r.text("security.protocol").unwrap_or("PLAINTEXT").to_ascii_uppercase();
     let (use_tls, use_sasl) = match protocol.as_str() {
         "PLAINTEXT" => (false, false),
@@ -378,13 +357,11 @@ fn security(r: &mut Reader<'_>) -> Result<(Option<TlsSettings>, Option<SaslSetti
         _ => return Err(bad("security.protocol", "is none of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL")),
     };
     let tls = tls_settings(r);
-    let mechanism = r.text("sasl.mechanism").unwrap_or("GSSAPI");
-    let jaas = r.text("sasl.jaas.config");
-    let sasl = if use_sasl { Some(sasl_settings(mechanism, jaas)?) } else { None };
-    Ok((if use_tls { Some(tls?) } else { None }, sasl))
+    let sasl = login::read(r);
+    Ok((if use_tls { Some(tls?) } else { None }, if use_sasl { Some(sasl?) } else { None }))
 }
 
-fn tls_settings(r: &mut Reader<'_>) -> Result<TlsSettings, KafkaError> {
+pub(crate) fn tls_settings(r: &mut Reader<'_>) -> Result<TlsSettings, KafkaError> {
     let owned = |t: Option<&str>| t.map(str::to_owned);
     let secret = |t: Option<&str>| t.map(Secret::new);
     Ok(TlsSettings {
@@ -398,6 +375,8 @@ fn tls_settings(r: &mut Reader<'_>) -> Result<TlsSettings, KafkaError> {
         keystore_key: secret(r.text("ssl.keystore.key")),
         keystore_certificate_chain: owned(r.text("ssl.keystore.certificate.chain")),
         key_password: secret(r.text("ssl.key.password")),
+        protocols: listed(r, "ssl.enabled.protocols", tls::protocols)?,
+        cipher_suites: listed(r, "ssl.cipher.suites", tls::cipher_suites)?,
         verify_hostname: {
             r.seen.push("ssl.endpoint.identification.algorithm");
             match r.map.get("ssl.endpoint.identification.algorithm").map(|v| v.trim()) {
@@ -412,21 +391,21 @@ fn tls_settings(r: &mut Reader<'_>) -> Result<TlsSettings, KafkaError> {
     })
 }
 
-fn sasl_settings(mechanism: &str, jaas: Option<&str>) -> Result<SaslSettings, KafkaError> {
-    let mechanism = match mechanism {
-        "PLAIN" => SaslMechanism::Plain,
-        "SCRAM-SHA-256" => SaslMechanism::ScramSha256,
-        "SCRAM-SHA-512" => SaslMechanism::ScramSha512,
-        other => {
-            let problem = format!("{other} is not supported yet; use PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512");
-            return Err(bad("sasl.mechanism", problem));
-        }
-    };
-    let key = "sasl.jaas.config";
-    let text = jaas.ok_or_else(|| bad(key, format!("is not set; {} needs a username and a password in it", mechanism.name())))?;
-    let entry = jaas::parse(text).map_err(|problem| bad(key, problem))?;
-    let option = |name: &str| entry.options.get(name).cloned().ok_or_else(|| bad(key, format!("has no option '{name}'")));
-    Ok(SaslSettings { mechanism, username: option("username")?, password: Secret::new(option("password")?) })
+/// A list that is not set asks for nothing.
+fn listed<T>(r: &mut Reader<'_>, key: &'static str, read: fn(&str) -> Result<Vec<T>, String>) -> Result<Vec<T>, KafkaError> {
+    r.text(key).map_or(Ok(Vec::new()), |list| read(list).map_err(|problem| bad(key, problem)))
+}
+
+impl TlsSettings {
+    /// Reads the `ssl.*` properties of a map; others are not looked at.
+    pub fn from_properties(map: &BTreeMap<String, String>) -> Result<Self, KafkaError> {
+        tls_settings(&mut Reader { map, seen: Vec::new() })
+    }
+
+    /// Looks at each of a map of `ssl.*` properties.
+    pub fn look(map: &BTreeMap<String, String>) -> Look {
+        look(map, |reader| tls_settings(reader).map(drop))
+    }
 }
 
 #[cfg(test)]
@@ -487,7 +466,7 @@ mod tests {
             (vec![("acks", "1"), ("enable.idempotence", "true")], "acks"),
             (vec![("batch.size", "many")], "batch.size"),
             (vec![("bootstrap.servers", "host")], "bootstrap.servers"),
-            (vec![("security.protocol", "SASL_SSL"), ("sasl.mechanism", "OAUTHBEARER")], "sasl.mechanism"),
+            (vec![("security.protocol", "SASL_SSL"), ("sasl.mechanism", "GSSAPI")], "sasl.mechanism"),
             (vec![("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanism", "PLAIN")], "sasl.jaas.config"),
         ] {
             let error = read(&pairs).unwrap_err().to_string();
@@ -520,7 +499,7 @@ mod tests {
             ),
         ])
         .unwrap();
-        assert_eq!(c.sasl.as_ref().unwrap().password.expose(), "hunter2");
+        assert!(matches!(&c.sasl, Some(Login::Password(settings)) if settings.password.expose() == "hunter2"));
         assert!(!format!("{c:?}").contains("hunter2"));
     }
 }

@@ -3,8 +3,9 @@
 //! Requests are written in the order of `send` and answered in that order by the broker; each waits for its answer by
 //! correlation id (Kafka protocol guide, "Network"). Not here: which broker to talk to (`client`).
 
-use crate::config::{ClientConfig, SaslMechanism};
+use crate::config::{ClientConfig, Secret};
 use crate::error::{KafkaError, codes};
+use crate::login::{Login, SaslMechanism, SaslSettings};
 use crate::sasl;
 use base64::Engine as _;
 use bytes::{Buf, Bytes, BytesMut};
@@ -29,6 +30,11 @@ use tokio::time::Instant;
 const MAX_FRAME: usize = 256 << 20;
 /// A frame's buffer grows by at most this much ahead of the bytes that have come.
 const READ_AHEAD: usize = 1 << 20;
+
+/// What to look at when a login is refused.
+const PASSWORD: &str = "username and password in sasl.jaas.config";
+const TOKEN: &str =
+    "whom the token is for, until when and by whom it is given, and what the broker accepts (its sasl.oauthbearer.* properties)";
 
 type Answer = Result<Bytes, KafkaError>;
 
@@ -84,11 +90,18 @@ impl Connection {
         config: &ClientConfig,
         tls: Option<&tokio_rustls::TlsConnector>,
     ) -> Result<Self, KafkaError> {
+        // a limit of its own: an authorization server is no broker
+        let token = match &config.sasl {
+            Some(Login::Token(settings)) => Some(settings.token().await?),
+            _ => None,
+        };
         let setup = async {
             let (reader, writer) = open_stream(address, tls).await?;
             let mut connection = Self::start(address, config, reader, writer);
             connection.negotiate().await?;
-            connection.login(config).await?;
+            if let Some(login) = &config.sasl {
+                connection.login(login, token).await?;
+            }
             Ok(connection)
         };
         match tokio::time::timeout(config.connect_timeout, setup).await {
@@ -179,34 +192,54 @@ impl Connection {
         Ok(())
     }
 
-    async fn login(&self, config: &ClientConfig) -> Result<(), KafkaError> {
-        let Some(settings) = &config.sasl else { return Ok(()) };
-        let refused = |problem: String| KafkaError::Authentication {
-            address: self.address.clone(),
-            problem: format!("{problem}; check sasl.mechanism and sasl.jaas.config"),
-        };
-        let mechanism = settings.mechanism.name();
+    async fn login(&self, login: &Login, token: Option<Secret>) -> Result<(), KafkaError> {
+        let mechanism = login.mechanism();
         let hello = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(mechanism));
         let answer = self.call(&hello, 1).await?;
         if answer.error_code != 0 {
             let offered: Vec<&str> = answer.mechanisms.iter().map(|m| m.as_str()).collect();
-            return Err(refused(format!("the broker does not take {mechanism}, it offers {}", offered.join(", "))));
+            return Err(self.refused(format!("the broker does not take {mechanism}, it offers {}", offered.join(", "))));
         }
-        if settings.mechanism == SaslMechanism::Plain {
-            self.authenticate(sasl::plain(settings)).await?;
-            return Ok(());
+        match login {
+            Login::Password(settings) if settings.mechanism == SaslMechanism::Plain => {
+                self.authenticate(sasl::plain(settings), PASSWORD).await.map(drop)
+            }
+            Login::Password(settings) => self.scram(settings).await,
+            Login::Token(settings) => {
+                let message = sasl::bearer(&token.unwrap_or_default(), &settings.extensions);
+                let refused = match self.authenticate(message, TOKEN).await {
+                    Ok(answer) if answer.is_empty() => return Ok(()),
+                    // the refusal itself comes with the next answer
+                    Ok(_) => self.authenticate(sasl::REFUSAL_SEEN.to_vec(), TOKEN).await.err(),
+                    Err(error) => Some(error),
+                };
+                settings.forget().await;
+                Err(refused.unwrap_or_else(|| self.refused("the broker refused the token".into())))
+            }
         }
+    }
+
+    fn refused(&self, problem: String) -> KafkaError {
+        KafkaError::Authentication {
+            address: self.address.clone(),
+            problem: format!("{problem}; check sasl.mechanism and sasl.jaas.config"),
+        }
+    }
+
+    async fn scram(&self, settings: &SaslSettings) -> Result<(), KafkaError> {
+        let refused = |problem: String| self.refused(problem);
         let mut random = [0; 24];
         ring::rand::SystemRandom::new().fill(&mut random).map_err(|_| refused("no random numbers from the system".into()))?;
         let nonce = base64::engine::general_purpose::STANDARD.encode(random);
         let mut scram = sasl::Scram::new(settings, nonce);
-        let server_first = self.authenticate(scram.first()).await?;
+        let server_first = self.authenticate(scram.first(), PASSWORD).await?;
         let last = scram.last(&server_first).map_err(refused)?;
-        let server_final = self.authenticate(last).await?;
+        let server_final = self.authenticate(last, PASSWORD).await?;
         scram.verify(&server_final).map_err(refused)
     }
 
-    async fn authenticate(&self, message: Vec<u8>) -> Result<Bytes, KafkaError> {
+    /// One message and its answer; `check` says what to look at when it is refused.
+    async fn authenticate(&self, message: Vec<u8>, check: &str) -> Result<Bytes, KafkaError> {
         let request = SaslAuthenticateRequest::default().with_auth_bytes(message.into());
         let newest = self.version::<SaslAuthenticateRequest>(i16::MAX)?;
         let answer = self.call(&request, newest).await?;
@@ -219,10 +252,7 @@ impl Connection {
             return Ok(answer.auth_bytes);
         }
         let detail = answer.error_message.map_or_else(|| crate::error::code_name(answer.error_code), |m| m.to_string());
-        Err(KafkaError::Authentication {
-            address: self.address.clone(),
-            problem: format!("{detail}; check username and password in sasl.jaas.config"),
-        })
+        Err(KafkaError::Authentication { address: self.address.clone(), problem: format!("{detail}; check {check}") })
     }
 
     /// Sends a request of exactly this version and waits for its answer.
@@ -358,7 +388,8 @@ async fn write_pieces(writer: &mut (dyn AsyncWrite + Send + Unpin), pieces: &[By
 
 type Halves = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
 
-async fn open_stream(address: &str, tls: Option<&tokio_rustls::TlsConnector>) -> Result<Halves, KafkaError> {
+/// Both directions of a new connection to `host:port`.
+pub(crate) async fn open_stream(address: &str, tls: Option<&tokio_rustls::TlsConnector>) -> Result<Halves, KafkaError> {
     let unreachable = |e: std::io::Error| KafkaError::Unreachable { address: address.into(), problem: e.to_string() };
     let stream = TcpStream::connect(address).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;

@@ -311,7 +311,7 @@ impl Consumer {
 
     /// Reads everything up to the end that the topics had when this was called; under `read_committed` it waits for the end of
     /// the transactions that were open then.
-    pub async fn read_to_end(&mut self, on_record: &mut dyn FnMut(ConsumedRecord)) -> Result<(), KafkaError> {
+    pub async fn read_to_end(&mut self, on_record: &mut (dyn FnMut(ConsumedRecord) + Send)) -> Result<(), KafkaError> {
         let ends = self.high_watermarks().await?;
         while self.assigned.iter().zip(&ends).any(|(a, end)| a.position < *end) {
             for record in self.poll(Duration::from_millis(500)).await? {

@@ -97,18 +97,21 @@ impl Coordinator {
         TransactionalId(StrBytes::from_string(self.id.clone()))
     }
 
-    /// Gets a producer id and its next epoch, by which older producers are fenced and their transaction is aborted.
+    /// Gets a producer id and its next epoch, by which older producers are fenced and their transaction is aborted. One that `goes_on` has
+    /// an epoch already, and gets the next one unless it was fenced itself meanwhile (KIP-360).
     pub(crate) async fn init(
         &self,
+        goes_on: Option<(i64, i16)>,
         transaction_timeout: Duration,
         limit: Duration,
         setting: &'static str,
     ) -> Result<(i64, i16), KafkaError> {
+        let (id, epoch) = goes_on.unwrap_or((-1, -1));
         let request = InitProducerIdRequest::default()
             .with_transactional_id(Some(self.transactional_id()))
             .with_transaction_timeout_ms(i32::try_from(transaction_timeout.as_millis()).unwrap_or(i32::MAX))
-            .with_producer_id(ProducerId(-1))
-            .with_producer_epoch(-1);
+            .with_producer_id(ProducerId(id))
+            .with_producer_epoch(epoch);
         let attempt = || async {
             let response = self.call(&request, INIT).await?;
             self.check(response.error_code, "the producer id of")?;

@@ -44,6 +44,16 @@ pub enum KafkaError {
         /// What was refused, and which properties to check.
         problem: String,
     },
+    /// No token for OAUTHBEARER.
+    #[error("no token for sasl.mechanism=OAUTHBEARER from {url}: {problem}")]
+    Token {
+        /// The token endpoint.
+        url: String,
+        /// What happened, and what to check; never a secret's value.
+        problem: String,
+        /// Whether the same request may succeed later.
+        passes: bool,
+    },
     /// The broker answered with an error code.
     #[error("Kafka answered {name} ({code}) to {what}{}", detail.as_deref().map(|d| format!(": {d}")).unwrap_or_default())]
     Broker {
@@ -102,6 +112,7 @@ impl KafkaError {
         match self {
             Self::Unreachable { .. } | Self::Disconnected { .. } | Self::Timeout { .. } => true,
             Self::Broker { code, .. } => is_retriable(*code),
+            Self::Token { passes, .. } => *passes,
             _ => false,
         }
     }
@@ -240,6 +251,7 @@ pub(crate) mod codes {
     pub const OPERATION_NOT_ATTEMPTED: i16 = 55;
     pub const KAFKA_STORAGE_ERROR: i16 = 56;
     pub const UNKNOWN_PRODUCER_ID: i16 = 59;
+    pub const GROUP_ID_NOT_FOUND: i16 = 69;
     pub const FENCED_LEADER_EPOCH: i16 = 74;
     pub const MEMBER_ID_REQUIRED: i16 = 79;
     pub const PRODUCER_FENCED: i16 = 90;

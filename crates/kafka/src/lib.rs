@@ -15,7 +15,7 @@
 //! | brokers | 2.8 to 4.3 tested, see below | 3.9 and newer only | all |
 //! | group messages of protocol type `connect` | yes | no | no |
 //! | Java's PEM, PKCS12 and JKS stores | yes | not looked at | PEM, PKCS12 |
-//! | SASL | PLAIN, SCRAM-SHA-256/512; OAUTHBEARER and GSSAPI not yet | PLAIN, SCRAM, OAUTHBEARER | all, with more C libraries |
+//! | SASL | PLAIN, SCRAM-SHA-256/512, OAUTHBEARER; GSSAPI not yet | PLAIN, SCRAM, OAUTHBEARER | all, with more C libraries |
 //! | transactions | a transactional producer, fencing, readers of committed records; no offsets of consumer groups in them | yes | yes |
 //! | control of memory, batches and acks | ours | theirs | theirs, a callback a record |
 //!
@@ -45,8 +45,8 @@
 //! # What is not here yet
 //!
 //! Offsets committed by consumer groups, within transactions or without (AddOffsetsToTxn, TxnOffsetCommit), transactions by the
-//! protocol of KIP-890's second part (brokers that have it take the older one, which is spoken here), OAUTHBEARER and GSSAPI,
-//! encrypted keys in PEM files, `compression.*.level`, topic ids (topics are named, as protocol versions up to produce 12 and
+//! protocol of KIP-890's second part (brokers that have it take the older one, which is spoken here), GSSAPI,
+//! `compression.*.level`, topic ids (topics are named, as protocol versions up to produce 12 and
 //! fetch 12 allow; all brokers up to 4.3 take them).
 
 mod admin;
@@ -56,23 +56,30 @@ mod config;
 mod connection;
 mod consumer;
 mod coordinator;
+mod ec_key;
 mod error;
 mod group;
-mod jaas;
+pub mod http;
+pub mod jaas;
 mod java_store;
+mod login;
+mod oauth;
 mod partitioner;
 mod producer;
 pub mod record_batch;
 mod sasl;
 mod tls;
+mod trust;
 
 pub use admin::{Admin, CreateOutcome, NewTopic};
 pub use client::{ClusterMetadata, TopicMetadata};
 pub use compression::Compression;
-pub use config::{ClientConfig, Look, ProducerSettings, SaslMechanism, SaslSettings, Secret};
+pub use config::{ClientConfig, Look, ProducerSettings, Secret};
 pub use consumer::{ConsumedRecord, Consumer, StartOffset};
 pub use error::{KafkaError, ProduceError};
 pub use group::{Group, GroupSettings, Joined, Member, Standing};
+pub use login::{Login, SaslMechanism, SaslSettings};
+pub use oauth::TokenSettings;
 pub use partitioner::{murmur2, partition_for_key};
 pub use producer::{Delivery, Producer, ProducerRecord};
-pub use tls::TlsSettings;
+pub use tls::{ClientAuth, TlsSettings};

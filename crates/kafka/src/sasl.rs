@@ -1,11 +1,13 @@
-//! The client's side of SASL PLAIN (RFC 4616) and SCRAM (RFC 5802, RFC 7677).
+//! The client's side of SASL PLAIN (RFC 4616), SCRAM (RFC 5802, RFC 7677) and OAUTHBEARER (RFC 7628).
 //!
-//! Pure: messages in, messages out. Not here: the requests that carry them (`connection`).
+//! Pure: messages in, messages out. Not here: the requests that carry them (`connection`), and where tokens come from (`oauth`).
 
-use crate::config::{SaslMechanism, SaslSettings};
+use crate::config::Secret;
+use crate::login::{SaslMechanism, SaslSettings};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::{digest, hmac, pbkdf2};
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 /// Fewest rounds that Kafka's own client accepts.
@@ -17,6 +19,15 @@ const MAX_ITERATIONS: u32 = 10_000_000;
 pub(crate) fn plain(settings: &SaslSettings) -> Vec<u8> {
     format!("\0{}\0{}", settings.username, settings.password.expose()).into_bytes()
 }
+
+/// The one message of OAUTHBEARER, unless the server refuses.
+pub(crate) fn bearer(token: &Secret, extensions: &BTreeMap<String, String>) -> Vec<u8> {
+    let more: String = extensions.iter().map(|(name, value)| format!("{name}={value}\u{1}")).collect();
+    format!("n,,\u{1}auth=Bearer {}\u{1}{more}\u{1}", token.expose()).into_bytes()
+}
+
+/// What a client says to a refusal, so that the server ends the conversation (RFC 7628 section 3.2.3).
+pub(crate) const REFUSAL_SEEN: &[u8] = b"\x01";
 
 /// A SCRAM conversation.
 pub(crate) struct Scram<'a> {
@@ -94,7 +105,18 @@ impl<'a> Scram<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
+
+    /// The example of RFC 7628 section 4.1, without the parts that Kafka does not send.
+    #[test]
+    fn a_token_and_its_extensions() {
+        let extensions =
+            BTreeMap::from([("host".to_owned(), "server.example.com".to_owned()), ("port".to_owned(), "143".to_owned())]);
+        let message = bearer(&Secret::new("vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="), &extensions);
+        let expected =
+            "n,,\x01auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\x01host=server.example.com\x01port=143\x01\x01";
+        assert_eq!(String::from_utf8(message).unwrap(), expected);
+        assert_eq!(bearer(&Secret::new("t"), &BTreeMap::new()), b"n,,\x01auth=Bearer t\x01\x01");
+    }
 
     /// The example of RFC 7677 section 3.
     #[test]

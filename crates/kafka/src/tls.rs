@@ -1,18 +1,20 @@
-//! TLS to a broker, from the `ssl.*` properties as Java spells them.
+//! TLS, from the `ssl.*` properties as Java spells them: to a broker, and of a server that is set up by the same properties.
 //!
-//! Here: PEM, PKCS12 and JKS stores into a rustls configuration. Not here: how Java's stores are laid out (`java_store`), the
-//! connection that uses it.
+//! Here: PEM, PKCS12 and JKS stores into a rustls configuration. Not here: how Java's stores are laid out (`java_store`), whom
+//! a trust store trusts (`trust`), the connection that uses it.
 
 use crate::config::Secret;
+use crate::ec_key;
 use crate::error::KafkaError;
 use crate::java_store;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
+use crate::trust;
+use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::der::Decode;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{CipherSuite, ClientConfig, ServerConfig, SupportedProtocolVersion};
 use std::sync::Arc;
 
 /// The `ssl.*` properties.
@@ -40,6 +42,68 @@ pub struct TlsSettings {
     pub key_password: Option<Secret>,
     /// Whether `ssl.endpoint.identification.algorithm` is `https`.
     pub verify_hostname: bool,
+    /// `ssl.enabled.protocols`; empty: TLS 1.2 and 1.3.
+    pub protocols: Vec<&'static SupportedProtocolVersion>,
+    /// `ssl.cipher.suites`; empty: all that are there.
+    pub cipher_suites: Vec<CipherSuite>,
+}
+
+/// `ssl.client.auth`: whether a server asks its clients for a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// It does not.
+    None,
+    /// It does, and lets in who shows none.
+    Requested,
+    /// Nobody gets in without one that is trusted.
+    Required,
+}
+
+impl ClientAuth {
+    /// Its words, Java's.
+    pub const NAMES: [&str; 3] = ["required", "requested", "none"];
+
+    /// Reads one of them.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "none" => Some(Self::None),
+            "requested" => Some(Self::Requested),
+            "required" => Some(Self::Required),
+            _ => None,
+        }
+    }
+}
+
+/// The protocols of a list that are spoken here. Older ones that Java knows are left out, as its own security settings do.
+pub(crate) fn protocols(list: &str) -> Result<Vec<&'static SupportedProtocolVersion>, String> {
+    let mut spoken = Vec::new();
+    for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        match name {
+            "TLSv1.2" => spoken.push(&rustls::version::TLS12),
+            "TLSv1.3" => spoken.push(&rustls::version::TLS13),
+            "SSLv2Hello" | "SSLv3" | "TLSv1" | "TLSv1.1" => {}
+            _ => return Err(format!("'{name}' is no protocol; TLSv1.2 and TLSv1.3 are spoken")),
+        }
+    }
+    if spoken.is_empty() { Err("names neither TLSv1.2 nor TLSv1.3, which are spoken".into()) } else { Ok(spoken) }
+}
+
+/// The cipher suites of a list that are there, by the names that Java gives them.
+pub(crate) fn cipher_suites(list: &str) -> Result<Vec<CipherSuite>, String> {
+    let there: Vec<(String, CipherSuite)> =
+        ring::ALL_CIPHER_SUITES.iter().map(|suite| (java_name(suite.suite()), suite.suite())).collect();
+    let wanted: Vec<&str> = list.split(',').map(str::trim).collect();
+    let found: Vec<CipherSuite> =
+        there.iter().filter(|(name, _)| wanted.contains(&name.as_str())).map(|(_, suite)| *suite).collect();
+    if found.is_empty() {
+        let names: Vec<&str> = there.iter().map(|(name, _)| name.as_str()).collect();
+        return Err(format!("names none of those that are there: {}", names.join(", ")));
+    }
+    Ok(found)
+}
+
+fn java_name(suite: CipherSuite) -> String {
+    suite.as_str().unwrap_or_default().replace("TLS13_", "TLS_")
 }
 
 fn bad(key: &str, problem: impl Into<String>) -> KafkaError {
@@ -78,22 +142,47 @@ fn certificates(key: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, K
     }
 }
 
+fn contains(text: &[u8], words: &[u8]) -> bool {
+    text.windows(words.len()).any(|window| window == words)
+}
+
+/// The private key of a PEM text, which may hold certificates as well.
+fn private_key(key: &str, pem: &[u8], password: Option<&Secret>) -> Result<PrivateKeyDer<'static>, KafkaError> {
+    const BEGIN: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+    const END: &str = "-----END ENCRYPTED PRIVATE KEY-----";
+    let anew = "write it anew: openssl pkcs8 -topk8 -v2 aes256 -in KEY -out NEW";
+    if contains(pem, b"Proc-Type: 4,ENCRYPTED") {
+        return Err(bad(key, format!("holds a private key that is encrypted in OpenSSL's old form; {anew}")));
+    }
+    let text = String::from_utf8_lossy(pem);
+    let Some((begin, end)) = text.find(BEGIN).zip(text.find(END)) else {
+        return PrivateKeyDer::from_pem_slice(pem).map_err(|e| bad(key, format!("holds no private key in PEM: {e}")));
+    };
+    let password = password.ok_or_else(|| bad("ssl.key.password", "is not set, but the private key is encrypted"))?;
+    let block = text.get(begin..end + END.len()).unwrap_or_default();
+    let (_, document) =
+        pkcs8::SecretDocument::from_pem(block).map_err(|e| bad(key, format!("holds a private key that is no PEM: {e}")))?;
+    let plain = EncryptedPrivateKeyInfoRef::from_der(document.as_bytes())
+        .map_err(|e| e.to_string())
+        .and_then(|encrypted| encrypted.decrypt(password.expose()).map_err(|e| e.to_string()))
+        .map_err(|e| {
+            let hint = format!("ssl.key.password is wrong, or the cipher is an old one; then {anew}");
+            bad(key, format!("holds a private key that cannot be decrypted ({e}): {hint}"))
+        })?;
+    Ok(PrivatePkcs8KeyDer::from(plain.as_bytes().to_vec()).into())
+}
+
 impl TlsSettings {
     /// The rustls configuration. Without a trust store the system's certificates are trusted, as Java trusts its own.
     pub fn client_config(&self) -> Result<ClientConfig, KafkaError> {
-        let provider = Arc::new(ring::default_provider());
-        let roots = Arc::new(self.roots()?);
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|e| bad("ssl.protocol", e.to_string()))?;
-        let builder = if self.verify_hostname {
-            let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
-                .build()
-                .map_err(|e| bad("ssl.truststore.location", e.to_string()))?;
-            builder.with_webpki_verifier(verifier)
-        } else {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyHostname { roots, provider }))
-        };
+        let provider = self.provider();
+        let servers = trust::servers(self.trusted()?, provider.clone(), self.verify_hostname)
+            .map_err(|problem| bad("ssl.truststore.location", problem))?;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(self.versions())
+            .map_err(|e| bad("ssl.cipher.suites", e.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(servers);
         match self.identity()? {
             None => Ok(builder.with_no_client_auth()),
             Some((chain, key)) => builder
@@ -102,49 +191,96 @@ impl TlsSettings {
         }
     }
 
-    fn roots(&self) -> Result<RootCertStore, KafkaError> {
-        let mut roots = RootCertStore::empty();
-        let (key, pem) = if let Some(text) = &self.truststore_certificates {
-            require_pem("truststore", self.truststore_type.as_deref())?;
-            ("ssl.truststore.certificates", text.as_bytes().to_vec())
-        } else if let Some(path) = &self.truststore_location {
-            let (key, data) = ("ssl.truststore.location", read_file("ssl.truststore.location", path)?);
-            if !is_pem("truststore", self.truststore_type.as_deref())? {
-                return self.java_roots(&data);
-            }
-            (key, data)
-        } else {
-            for cert in rustls_native_certs::load_native_certs().certs {
-                // A single unusable certificate of the system is no reason to stop.
-                let _ = roots.add(cert);
-            }
-            if roots.is_empty() {
-                return Err(bad(
-                    "ssl.truststore.location",
-                    "is not set, and this system has no certificates of its own (package ca-certificates)",
-                ));
-            }
-            return Ok(roots);
+    /// The rustls configuration of a server that shows the key store's certificate.
+    pub fn server_config(&self, client_auth: ClientAuth) -> Result<ServerConfig, KafkaError> {
+        let provider = self.provider();
+        let clients = match client_auth {
+            ClientAuth::None => WebPkiClientVerifier::no_client_auth(),
+            asked => trust::clients(self.trusted()?, provider.clone(), asked == ClientAuth::Required)
+                .map_err(|problem| bad("ssl.truststore.location", problem))?,
         };
-        for cert in certificates(key, &pem)? {
-            roots.add(cert).map_err(|e| bad(key, format!("has an unusable certificate: {e}")))?;
-        }
-        Ok(roots)
+        let (chain, key) = self.identity()?.ok_or_else(|| bad("ssl.keystore.location", NO_IDENTITY))?;
+        ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(self.versions())
+            .map_err(|e| bad("ssl.cipher.suites", e.to_string()))?
+            .with_client_cert_verifier(clients)
+            .with_single_cert(chain, key)
+            .map_err(|e| bad("ssl.keystore.location", format!("has a private key that does not fit its certificate: {e}")))
     }
 
-    fn java_roots(&self, data: &[u8]) -> Result<RootCertStore, KafkaError> {
+    /// Why a server could not be set up by these properties, as far as that shows without reading a file: the property, and why.
+    pub fn server_fault(&self) -> Option<(&'static str, String)> {
+        let stores = [("keystore", &self.keystore_type), ("truststore", &self.truststore_type)];
+        let bad_type = stores.into_iter().find_map(|(which, kind)| match is_pem(which, kind.as_deref()) {
+            Err(KafkaError::Config { problem, .. }) => {
+                Some((if which == "keystore" { "ssl.keystore.type" } else { "ssl.truststore.type" }, problem))
+            }
+            _ => None,
+        });
+        let nothing = self.keystore_location.is_none() && self.keystore_key.is_none();
+        bad_type.or_else(|| nothing.then(|| ("ssl.keystore.location", NO_IDENTITY.to_owned())))
+    }
+
+    /// Trusts the key store itself where no trust store is named, as Jetty does: what it has of others' certificates, and its own.
+    #[must_use]
+    pub fn trusting_its_key_store(mut self) -> Self {
+        let pem = is_pem("keystore", self.keystore_type.as_deref()).unwrap_or_default();
+        if self.truststore_location.is_none() && self.truststore_certificates.is_none() && !pem {
+            self.truststore_location = self.keystore_location.clone();
+            self.truststore_password = self.truststore_password.or_else(|| self.keystore_password.clone());
+            self.truststore_type = self.keystore_type.clone();
+        }
+        self
+    }
+
+    fn provider(&self) -> Arc<CryptoProvider> {
+        let mut provider = ring::default_provider();
+        if !self.cipher_suites.is_empty() {
+            provider.cipher_suites.retain(|suite| self.cipher_suites.contains(&suite.suite()));
+        }
+        Arc::new(provider)
+    }
+
+    fn versions(&self) -> &[&'static SupportedProtocolVersion] {
+        if self.protocols.is_empty() { rustls::ALL_VERSIONS } else { &self.protocols }
+    }
+
+    /// The certificates of the trust store; without one the system's.
+    fn trusted(&self) -> Result<Vec<CertificateDer<'static>>, KafkaError> {
+        let key = "ssl.truststore.location";
+        if let Some(text) = &self.truststore_certificates {
+            require_pem("truststore", self.truststore_type.as_deref())?;
+            return certificates("ssl.truststore.certificates", text.as_bytes());
+        }
+        if let Some(path) = &self.truststore_location {
+            let data = read_file(key, path)?;
+            return match is_pem("truststore", self.truststore_type.as_deref())? {
+                true => certificates(key, &data),
+                false => self.java_trusted(&data),
+            };
+        }
+        let system = rustls_native_certs::load_native_certs().certs;
+        if system.is_empty() {
+            let problem = "is not set, and this system has no certificates of its own (package ca-certificates)";
+            return Err(bad(key, problem));
+        }
+        Ok(system)
+    }
+
+    fn java_trusted(&self, data: &[u8]) -> Result<Vec<CertificateDer<'static>>, KafkaError> {
         let key = "ssl.truststore.location";
         let password = self.truststore_password.as_ref().map(Secret::expose);
-        let content = java_store::read(data, password, None)
+        let is_key_store = self.truststore_location == self.keystore_location;
+        let key_password = self.key_password.as_ref().filter(|_| is_key_store).map(Secret::expose);
+        let content = java_store::read(data, password, key_password)
             .map_err(|e| bad(key, format!("{e}; check ssl.truststore.password and ssl.truststore.type")))?;
-        let mut roots = RootCertStore::empty();
-        for cert in content.trusted {
-            roots.add(cert.into()).map_err(|e| bad(key, format!("has an unusable certificate: {e}")))?;
-        }
-        if roots.is_empty() {
+        // Java trusts the certificate of a key of the store as well
+        let own = content.identity.and_then(|(_, chain)| chain.into_iter().next());
+        let trusted: Vec<_> = content.trusted.into_iter().chain(own).map(CertificateDer::from).collect();
+        if trusted.is_empty() {
             return Err(bad(key, "holds no trusted certificate (keytool -importcert -trustcacerts adds one)"));
         }
-        Ok(roots)
+        Ok(trusted)
     }
 
     fn java_identity(&self, data: &[u8]) -> Result<Identity, KafkaError> {
@@ -158,6 +294,15 @@ impl TlsSettings {
     }
 
     fn identity(&self) -> Result<Option<Identity>, KafkaError> {
+        let Some((chain, key)) = self.stored_identity()? else { return Ok(None) };
+        let completed = match (&key, chain.first()) {
+            (PrivateKeyDer::Pkcs8(pkcs8), Some(leaf)) => ec_key::completed(pkcs8.secret_pkcs8_der(), leaf),
+            _ => None,
+        };
+        Ok(Some((chain, completed.map_or(key, |key| PrivatePkcs8KeyDer::from(key).into()))))
+    }
+
+    fn stored_identity(&self) -> Result<Option<Identity>, KafkaError> {
         let (key_name, key_pem, chain_name, chain_pem) = if let Some(key) = &self.keystore_key {
             require_pem("keystore", self.keystore_type.as_deref())?;
             let chain_name = "ssl.keystore.certificate.chain";
@@ -174,64 +319,15 @@ impl TlsSettings {
         } else {
             return Ok(None);
         };
-        if key_pem.windows(27).any(|w| w == b"BEGIN ENCRYPTED PRIVATE KEY") {
-            return Err(bad(
-                key_name,
-                "holds an encrypted private key, which is not supported yet; decrypt it (openssl pkcs8) and restrict the file's permissions",
-            ));
-        }
-        let key =
-            PrivateKeyDer::from_pem_slice(&key_pem).map_err(|e| bad(key_name, format!("holds no private key in PEM: {e}")))?;
+        let key = private_key(key_name, &key_pem, self.key_password.as_ref())?;
         Ok(Some((certificates(chain_name, &chain_pem)?, key)))
     }
 }
 
+/// What a server without a key store is told.
+const NO_IDENTITY: &str = "is not set: a server shows a certificate, whose private key stands in the same store";
+
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-/// Checks the chain but not the name, for an empty `ssl.endpoint.identification.algorithm`.
-#[derive(Debug)]
-struct AnyHostname {
-    roots: Arc<RootCertStore>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for AnyHostname {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let cert = ParsedCertificate::try_from(end_entity)?;
-        let algorithms = self.provider.signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&cert, &self.roots, intermediates, now, algorithms)?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 mod support;
 
 use bytes::Bytes;
-use rowtide_kafka::{Group, GroupSettings, Joined, Standing};
+use rowtide_kafka::{Admin, Group, GroupSettings, Joined, Standing};
 use rowtide_testkit::kafka::{Broker, Extras};
 use std::time::Duration;
 use support::*;
@@ -74,6 +74,12 @@ async fn members_join_are_assigned_learn_of_others_and_leave() {
     assert!(together.generation > alone.generation && together.member == alone.member, "a member keeps its id");
     assert_eq!((together.members.len(), assignment), (2, Bytes::from_static(b"for first")));
     let (mut second, joined, assignment) = joining.await.unwrap();
+    // who is no member sees the same
+    let admin = Admin::new(config(&broker, &[])).unwrap();
+    let mut seen: Vec<Bytes> = admin.group_members(&id).await.unwrap().into_iter().map(|member| member.metadata).collect();
+    seen.sort();
+    assert_eq!(seen, ["first", "second"]);
+    assert_eq!(admin.group_members("nobody's").await.unwrap(), []);
     assert!(!joined.leads() && joined.members.is_empty() && joined.leader == together.member);
     assert_eq!(assignment, "for second");
 
@@ -81,6 +87,8 @@ async fn members_join_are_assigned_learn_of_others_and_leave() {
     assert_eq!(news(&mut second).await, Standing::Rejoin);
     let (alone, _) = join(&mut second, "second").await;
     assert!(alone.leads() && alone.members.len() == 1);
+    second.leave("so does this one").await;
+    assert_eq!(admin.group_members(&id).await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,128 +3,16 @@
 mod support;
 
 use rowtide_kafka::{Admin, KafkaError};
-use rowtide_testkit::free_port;
-use rowtide_testkit::kafka::{Broker, Extras};
-use std::path::Path;
-use std::process::Command;
+use rowtide_testkit::secured::{ALICE, BOB, Secured, bearer, jaas};
 use std::sync::Arc;
 use support::*;
-
-fn run(command: &mut Command) {
-    let done = command.output().unwrap();
-    assert!(
-        done.status.success(),
-        "{command:?}: {}{}",
-        String::from_utf8_lossy(&done.stdout),
-        String::from_utf8_lossy(&done.stderr)
-    );
-}
-
-/// A key pair in a PKCS12 store for the broker, and its certificate in PEM.
-fn server_certificate(dir: &Path, name: &str) {
-    let store = dir.join(format!("{name}.p12"));
-    let mut make = Command::new("keytool");
-    make.args([
-        "-genkeypair",
-        "-alias",
-        name,
-        "-keyalg",
-        "EC",
-        "-groupname",
-        "secp256r1",
-        "-validity",
-        "30",
-        "-dname",
-        "CN=localhost",
-    ]);
-    run(make.args(["-ext", "SAN=IP:127.0.0.1", "-storetype", "PKCS12", "-storepass", "storepass", "-keystore"]).arg(&store));
-    let mut export = Command::new("keytool");
-    run(export
-        .args(["-exportcert", "-rfc", "-alias", name, "-storepass", "storepass", "-keystore"])
-        .arg(&store)
-        .arg("-file")
-        .arg(dir.join(format!("{name}.pem"))));
-}
-
-/// A client's certificate and key in PEM, by OpenSSL, as teams make them.
-fn client_certificate(dir: &Path) {
-    let mut make = Command::new("openssl");
-    make.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=client", "-keyout"]);
-    run(make.arg(dir.join("client.key")).arg("-out").arg(dir.join("client.pem")));
-    let both =
-        std::fs::read_to_string(dir.join("client.key")).unwrap() + &std::fs::read_to_string(dir.join("client.pem")).unwrap();
-    std::fs::write(dir.join("client-both.pem"), both).unwrap();
-}
-
-/// The same as Java's stores: the broker's certificate to trust in JKS and PKCS12, the client's key in both.
-fn java_stores(dir: &Path) {
-    for (kind, name) in [("JKS", "jks"), ("PKCS12", "p12")] {
-        let mut trust = Command::new("keytool");
-        trust.args(["-importcert", "-noprompt", "-alias", "root", "-storetype", kind, "-storepass", "trustpass", "-file"]);
-        run(trust.arg(dir.join("server.pem")).arg("-keystore").arg(dir.join(format!("trust.{name}"))));
-    }
-    let (p12, jks) = (dir.join("client.p12"), dir.join("client.jks"));
-    let mut pack = Command::new("openssl");
-    pack.args(["pkcs12", "-export", "-name", "client", "-passout", "pass:keypass", "-in"]).arg(dir.join("client.pem"));
-    run(pack.arg("-inkey").arg(dir.join("client.key")).arg("-out").arg(&p12));
-    let mut import = Command::new("keytool");
-    import.args([
-        "-importkeystore",
-        "-noprompt",
-        "-srcstorepass",
-        "keypass",
-        "-deststoretype",
-        "JKS",
-        "-deststorepass",
-        "jkspass",
-    ]);
-    run(import
-        .args(["-srcalias", "client", "-destkeypass", "otherpass", "-srckeystore"])
-        .arg(&p12)
-        .arg("-destkeystore")
-        .arg(&jks));
-}
-
-struct Secured {
-    broker: Broker,
-    sasl: u16,
-    sasl_ssl: u16,
-    ssl: u16,
-}
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 async fn secured() -> Secured {
-    let mut broker = Broker::new();
-    let [sasl, sasl_ssl, ssl] = [0; 3].map(|_| free_port());
-    let dir = broker.dir().to_owned();
-    server_certificate(&dir, "server");
-    server_certificate(&dir, "stranger");
-    client_certificate(&dir);
-    java_stores(&dir);
-    let plain = "org.apache.kafka.common.security.plain.PlainLoginModule required user_alice=\"plain-secret\";";
-    let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
-    let mut properties = format!(
-        "ssl.keystore.type=PKCS12\nssl.keystore.location={d}/server.p12\nssl.keystore.password=storepass\n\
-         listener.name.ssl.ssl.client.auth=required\nlistener.name.ssl.ssl.truststore.type=PEM\n\
-         listener.name.ssl.ssl.truststore.location={d}/client.pem\n",
-        d = dir.display()
-    );
-    for listener in ["sasl_plaintext", "sasl_ssl"] {
-        properties += &format!("listener.name.{listener}.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n");
-        properties += &format!("listener.name.{listener}.plain.sasl.jaas.config={plain}\n");
-        for hash in ["256", "512"] {
-            properties += &format!("listener.name.{listener}.scram-sha-{hash}.sasl.jaas.config={scram}\n");
-        }
-    }
-    let format =
-        ["256", "512"].map(|h| ["--add-scram".to_owned(), format!("SCRAM-SHA-{h}=[name=bob,password=scram-secret]")]).concat();
-    let listeners = vec![("SASL_PLAINTEXT", sasl), ("SASL_SSL", sasl_ssl), ("SSL", ssl)];
-    broker.format(&Extras { listeners, properties, format, proxied: None });
-    start(&mut broker).await;
-    Secured { broker, sasl, sasl_ssl, ssl }
-}
-
-fn jaas(module: &str, user: &str, password: &str) -> String {
-    format!("org.apache.kafka.common.security.{module} required username=\"{user}\" password=\"{password}\";")
+    let mut secured = Secured::default();
+    start(&mut secured.broker).await;
+    secured
 }
 
 async fn round_trip(port: u16, properties: &[(&str, &str)]) {
@@ -144,20 +32,39 @@ async fn refusal(port: u16, properties: &[(&str, &str)]) -> KafkaError {
     admin.describe_cluster().await.unwrap_err()
 }
 
+fn sasl<'a>(protocol: &'a str, mechanism: &'a str, jaas: &'a str) -> [(&'a str, &'a str); 3] {
+    [("security.protocol", protocol), ("sasl.mechanism", mechanism), ("sasl.jaas.config", jaas)]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn logins_and_tls_as_java_spells_them() {
     let secured = secured().await;
     let dir = secured.broker.dir().display().to_string();
-    let (plain, scram) =
-        (jaas("plain.PlainLoginModule", "alice", "plain-secret"), jaas("scram.ScramLoginModule", "bob", "scram-secret"));
-    let trusted = format!("{dir}/server.pem");
-    let sasl =
-        |protocol, mechanism, jaas| [("security.protocol", protocol), ("sasl.mechanism", mechanism), ("sasl.jaas.config", jaas)];
+    let (plain, scram) = (jaas("plain.PlainLoginModule", ALICE), jaas("scram.ScramLoginModule", BOB));
+    let token = bearer("unsecuredLoginStringClaim_sub=\"carol\" unsecuredLoginStringClaim_scope=\"kafka\"");
+    let [trusted, trust_jks, trust_p12] = ["server.pem", "trust.jks", "trust.p12"].map(|name| secured.file(name));
     let trust = [("ssl.truststore.type", "PEM"), ("ssl.truststore.location", trusted.as_str())];
+    let jks = [("ssl.truststore.location", trust_jks.as_str()), ("ssl.truststore.password", "trustpass")];
+    let p12 = [
+        ("ssl.truststore.type", "PKCS12"),
+        ("ssl.truststore.location", trust_p12.as_str()),
+        ("ssl.truststore.password", "trustpass"),
+    ];
 
     round_trip(secured.sasl, &sasl("SASL_PLAINTEXT", "PLAIN", &plain)).await;
     round_trip(secured.sasl, &sasl("SASL_PLAINTEXT", "SCRAM-SHA-256", &scram)).await;
-    round_trip(secured.sasl_ssl, &[&sasl("SASL_SSL", "SCRAM-SHA-512", &scram)[..], &trust].concat()).await;
+    round_trip(secured.sasl, &sasl("SASL_PLAINTEXT", "OAUTHBEARER", &token)).await;
+    for (mechanism, jaas, trust) in [
+        ("PLAIN", &plain, &trust[..]),
+        ("PLAIN", &plain, &jks),
+        ("SCRAM-SHA-256", &scram, &p12),
+        ("SCRAM-SHA-512", &scram, &trust),
+        ("SCRAM-SHA-512", &scram, &jks),
+        ("OAUTHBEARER", &token, &trust),
+        ("OAUTHBEARER", &token, &p12),
+    ] {
+        round_trip(secured.sasl_ssl, &[&sasl("SASL_SSL", mechanism, jaas)[..], trust].concat()).await;
+    }
 
     let both = format!("{dir}/client-both.pem");
     let mutual = [("security.protocol", "SSL"), ("ssl.keystore.type", "PEM"), ("ssl.keystore.location", both.as_str())];
@@ -174,8 +81,8 @@ async fn logins_and_tls_as_java_spells_them() {
     ];
     round_trip(secured.ssl, &inline).await;
 
-    with_java_stores(&secured, &dir).await;
-    let wrong = jaas("scram.ScramLoginModule", "bob", "not-it");
+    with_java_stores(&secured).await;
+    let wrong = jaas("scram.ScramLoginModule", (BOB.0, "not-it"));
     for (mechanism, jaas) in [("SCRAM-SHA-256", &wrong), ("PLAIN", &wrong)] {
         let error = refusal(secured.sasl, &sasl("SASL_PLAINTEXT", mechanism, jaas)).await;
         assert!(matches!(error, KafkaError::Authentication { .. }), "{error}");
@@ -188,8 +95,79 @@ async fn logins_and_tls_as_java_spells_them() {
     no_name_check(&secured, &trusted, &scram).await;
 }
 
-async fn with_java_stores(secured: &Secured, dir: &str) {
-    let file = |name: &str| format!("{dir}/{name}");
+/// A token endpoint for one client: what it answers to each request; it says what it was asked.
+async fn token_endpoint(answers: Vec<(u16, String)>) -> (String, tokio::task::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/oauth2/token?tenant=a", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let mut asked = Vec::new();
+        for (status, body) in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            // the form is the end of it
+            while !request.windows(20).any(|window| window == b"&scope=kafka%20admin") {
+                assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0, "{}", String::from_utf8_lossy(&request));
+            }
+            asked.push(String::from_utf8(request).unwrap());
+            let answer =
+                format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+        asked
+    });
+    (url, serving)
+}
+
+/// A token that Kafka's own check of unsigned tokens takes, if it is of this scope.
+fn unsigned(scope: &str) -> String {
+    let encode = |text: String| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, text);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let claims = format!(r#"{{"sub":"dora","scope":"{scope}","iat":{now},"exp":{}}}"#, now + 600);
+    format!("{}.{}.", encode(r#"{"alg":"none"}"#.to_owned()), encode(claims))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_of_an_authorization_server_and_of_a_file() {
+    let secured = secured().await;
+    let (trusted, file) = (secured.file("server.pem"), secured.file("token"));
+    let handler = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler";
+    let jaas = bearer("clientId=\"rowtide\" clientSecret=\"s3cret\" scope=\"kafka admin\"");
+    let login = |url: &'static str| {
+        let more = [
+            ("sasl.login.callback.handler.class", handler),
+            ("sasl.oauthbearer.token.endpoint.url", url),
+            ("ssl.truststore.type", "PEM"),
+            ("ssl.truststore.location", trusted.as_str()),
+        ];
+        [&sasl("SASL_SSL", "OAUTHBEARER", &jaas)[..], &more].concat()
+    };
+    let given = |token: &str| (200, format!(r#"{{"access_token":"{token}","expires_in":600,"token_type":"Bearer"}}"#));
+    // the producer's token and the reader's: each client asks once, however many connections it opens
+    let (url, serving) = token_endpoint(vec![given(&unsigned("kafka")), given(&unsigned("kafka"))]).await;
+    round_trip(secured.sasl_ssl, &login(url.leak())).await;
+    let asked = serving.await.unwrap();
+    assert!(asked[0].starts_with("POST /oauth2/token?tenant=a HTTP/1.1\r\n"), "{}", asked[0]);
+    // rowtide:s3cret
+    assert!(asked[0].contains("Basic cm93dGlkZTpzM2NyZXQ=\r\n"), "{}", asked[0]);
+    assert!(asked[0].ends_with("\r\n\r\ngrant_type=client_credentials&scope=kafka%20admin"), "{}", asked[0]);
+
+    let refused = (401, r#"{"error":"invalid_client","error_description":"no such client","echo":"s3cret"}"#.to_owned());
+    let (url, serving) = token_endpoint(vec![refused]).await;
+    let error = refusal(secured.sasl_ssl, &login(url.leak())).await.to_string();
+    assert!(error.contains("401 invalid_client no such client") && error.contains("clientSecret"), "{error}");
+    assert!(!error.contains("s3cret"), "{error}");
+    serving.await.unwrap();
+    let (url, serving) = token_endpoint(vec![given(&unsigned("other"))]).await;
+    let error = refusal(secured.sasl_ssl, &login(url.leak())).await;
+    assert!(matches!(&error, KafkaError::Authentication { problem, .. } if problem.contains("whom the token is for")), "{error}");
+    serving.await.unwrap();
+
+    std::fs::write(&file, unsigned("kafka")).unwrap();
+    round_trip(secured.sasl_ssl, &login(format!("file://{file}").leak())).await;
+}
+
+async fn with_java_stores(secured: &Secured) {
+    let file = |name: &str| secured.file(name);
     let (trust_jks, trust_p12, client_jks, client_p12) =
         (file("trust.jks"), file("trust.p12"), file("client.jks"), file("client.p12"));
     let jks = [

@@ -187,7 +187,7 @@ async fn a_record_that_fails_fails_its_transaction() {
     producer.commit_transaction().await.unwrap();
     settle(&mut deliveries, 1).await[0].result.as_ref().unwrap();
 
-    // refused by the broker: its number is missing, and only a new producer gets over that
+    // refused by the broker: its number is missing, and the next epoch gets over that
     send(&producer, &topic, &["d"]).await;
     producer.flush().await;
     send(&producer, &topic, &[&"x".repeat(20_000)]).await;
@@ -195,12 +195,19 @@ async fn a_record_that_fails_fails_its_transaction() {
     assert!(error.to_string().contains("max.message.bytes"), "{error}");
     assert!(settle(&mut deliveries, 2).await.iter().any(|d| d.result.is_err()));
     producer.abort_transaction().await.unwrap();
-    assert!(producer.send_batch(vec![record(&topic, None, "e", 1)]).await.is_err());
-    assert_eq!(values(&broker, &topic, &[COMMITTED]).await, ["c"]);
+    send(&producer, &topic, &["e"]).await;
+    producer.commit_transaction().await.unwrap();
+    assert_eq!(values(&broker, &topic, &[COMMITTED]).await, ["c", "e"]);
+
+    // unless a newer producer is at work meanwhile: that one goes on
+    send(&producer, &topic, &[&"x".repeat(20_000)]).await;
+    producer.flush().await;
     let (next, _) = ready(&broker, &id).await;
+    let fenced = producer.abort_transaction().await.unwrap_err();
+    assert!(is_fenced(&fenced, &id), "{fenced}");
     send(&next, &topic, &["f"]).await;
     next.commit_transaction().await.unwrap();
-    assert_eq!(values(&broker, &topic, &[COMMITTED]).await, ["c", "f"]);
+    assert_eq!(values(&broker, &topic, &[COMMITTED]).await, ["c", "e", "f"]);
     delete(&broker, &[name]).await;
 }
 

@@ -36,7 +36,7 @@ pub async fn put_config(State(rest): State<Rest>, Path(name): Path<String>, head
     let config = with_name(&name, body.root()?.ok_or_else(no_config)?.config()?)?;
     let (created, info) = rest.herder.put(&name, config, None, true).await?;
     if created {
-        let place = location(&headers, &rest.advertised_url, &info.name);
+        let place = location(&headers, &rest, &info.name);
         return Ok((StatusCode::CREATED, place, Json(info)).into_response());
     }
     Ok(Json(info).into_response())

@@ -51,7 +51,7 @@ pub async fn create(State(rest): State<Rest>, headers: HeaderMap, body: Body) ->
     let request = CreateRequest::read(&body)?;
     let config = with_name(&request.name, request.config)?;
     let (_, info) = rest.herder.put(&request.name, config, request.initial, false).await?;
-    let place = location(&headers, &rest.advertised_url, &info.name);
+    let place = location(&headers, &rest, &info.name);
     Ok((StatusCode::CREATED, place, Json(info)).into_response())
 }
 

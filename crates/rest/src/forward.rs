@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use rowtide_runtime::herder::distributed::peer::Call;
+use rowtide_runtime::herder::distributed::peer::{Call, Peers};
 use rowtide_runtime::herder::hop::Onward;
 
 use crate::errors::ApiError;
@@ -45,13 +45,13 @@ impl Came {
     }
 
     /// Sends it on and answers what comes back.
-    pub async fn send_on(self, onward: Onward) -> Response {
+    pub async fn send_on(self, onward: Onward, peers: &Peers) -> Response {
         let Onward { url, forward } = onward;
         let more = if self.query.is_empty() { String::new() } else { format!("&{}", self.query) };
         let url = format!("{}{}?forward={forward}{more}", url.trim_end_matches('/'), self.path);
         tracing::debug!("sending {} {} on to {url}", self.method, self.path);
         let call = Call { method: self.method, url, headers: self.headers, body: self.body.to_vec() };
-        match call.send().await {
+        match peers.send(call).await {
             Ok(answer) => {
                 let mut response = Response::builder().status(answer.status);
                 let kept = [header::CONTENT_TYPE, header::LOCATION];

@@ -6,23 +6,22 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Router, ServiceExt};
-use rowtide_api::{Error, Props, Result};
+use rowtide_runtime::herder::distributed::peer::Peers;
 use rowtide_runtime::herder::{Herder, hop};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_http::normalize_path::NormalizePath;
 
 use crate::errors::{self, ApiError};
 use crate::forward::Came;
-use crate::listeners::{Admin, Listeners};
+use crate::listeners::{Admin, Listener, Listeners};
 use crate::loggers::Loggers;
+use crate::tls::TlsListener;
 use crate::{Rest, connector, connectors, loggers, offsets, plugins, root, signals, snapshot};
 
 /// How long a client waits for the herder (Connect: `ConnectorsResource.DEFAULT_REST_REQUEST_TIMEOUT_MS`).
@@ -32,25 +31,26 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 /// than that: the caller drops the future.
 pub async fn serve(
     listeners: Listeners,
-    worker: &Props,
     herder: Arc<dyn Herder>,
     loggers: Arc<Loggers>,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<()> {
-    let rest = Rest { herder, loggers, advertised_url: listeners.advertised_url.into() };
-    let (public, own) = match listeners.admin {
+) {
+    let Listeners { public, admin: where_admin, front, peers, advertised_url, .. } = listeners;
+    let rest = Rest { herder, loggers, peers, scheme: "", advertised_url: advertised_url.into() };
+    let (api, own) = match where_admin {
         Admin::Public => (api().merge(admin()), Vec::new()),
         Admin::Off => (api(), Vec::new()),
         Admin::Own(own) => (api(), own),
     };
-    let public = finish(public, &rest, cors(worker)?);
-    let admin = finish(admin(), &rest, None);
     let (stopping, stopped) = tokio::sync::watch::channel(());
     let mut serving = JoinSet::new();
-    for (listener, router) in
-        listeners.public.into_iter().map(|listener| (listener, &public)).chain(own.into_iter().map(|listener| (listener, &admin)))
-    {
-        serving.spawn(serve_one(listener, router.clone(), stopped.clone()));
+    for listener in public {
+        let router = with_options(front.before(finish(api.clone(), &rest, &listener)));
+        serving.spawn(serve_one(listener, router, stopped.clone()));
+    }
+    for listener in own {
+        let router = with_options(finish(admin(), &rest, &listener));
+        serving.spawn(serve_one(listener, router, stopped.clone()));
     }
     drop(stopped);
     stop.await;
@@ -60,15 +60,17 @@ pub async fn serve(
             tracing::warn!("a REST listener ended: {error}");
         }
     }
-    Ok(())
 }
 
-async fn serve_one(listener: TcpListener, router: Router, mut stopped: tokio::sync::watch::Receiver<()>) -> std::io::Result<()> {
+async fn serve_one(listener: Listener, router: Router, mut stopped: tokio::sync::watch::Receiver<()>) -> std::io::Result<()> {
     let service = ServiceExt::<Request>::into_make_service(NormalizePath::trim_trailing_slash(router));
     let stop = async move {
         let _ = stopped.changed().await; // an error: the sender is gone, which means the same
     };
-    axum::serve(listener, service).with_graceful_shutdown(stop).await
+    match listener.tls {
+        Some(config) => axum::serve(TlsListener::new(listener.tcp, config), service).with_graceful_shutdown(stop).await,
+        None => axum::serve(listener.tcp, service).with_graceful_shutdown(stop).await,
+    }
 }
 
 fn api() -> Router<Rest> {
@@ -105,16 +107,40 @@ fn admin() -> Router<Rest> {
         .route("/admin/loggers/{logger}", get(loggers::get).put(loggers::put))
 }
 
-fn finish(router: Router<Rest>, rest: &Rest, cors: Option<CorsLayer>) -> Router {
-    let router = router
+fn finish(router: Router<Rest>, rest: &Rest, listener: &Listener) -> Router {
+    let scheme = if listener.tls.is_some() { "https" } else { "http" };
+    router
         .fallback(errors::unknown_path)
         .method_not_allowed_fallback(errors::unknown_method)
-        .with_state(rest.clone())
-        .layer(middleware::from_fn(bounded));
-    match cors {
-        Some(cors) => router.layer(cors),
-        None => router,
+        .with_state(Rest { scheme, ..rest.clone() })
+        .layer(middleware::from_fn_with_state(rest.peers.clone(), bounded))
+}
+
+/// Answers `OPTIONS`, as JAX-RS does by itself: browsers ask by it before they call. A router knows its verbs; its layers do not.
+fn with_options(router: Router) -> Router {
+    Router::new().fallback_service(router).layer(middleware::from_fn(tell_verbs))
+}
+
+async fn tell_verbs(request: Request, next: Next) -> Response {
+    let asked = request.method() == Method::OPTIONS;
+    let mut answer = next.run(request).await;
+    if answer.status() != StatusCode::METHOD_NOT_ALLOWED {
+        // a router tells the verbs of a path also to those who are not let in
+        answer.headers_mut().remove(header::ALLOW);
+        return answer;
     }
+    let verbs = answer.headers().get(header::ALLOW).and_then(|verbs| verbs.to_str().ok()).map(|verbs| format!("{verbs},OPTIONS"));
+    let Some(verbs) = verbs.filter(|_| asked) else { return answer };
+    // what stands before the API has told browsers more
+    let (mut head, _) = answer.into_parts();
+    head.status = StatusCode::OK;
+    head.headers.remove(header::CONTENT_LENGTH);
+    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let text = verbs.replace(',', ", ");
+    if let Ok(verbs) = HeaderValue::from_str(&verbs) {
+        head.headers.insert(header::ALLOW, verbs);
+    }
+    Response::from_parts(head, text.into())
 }
 
 /// The largest body that is read.
@@ -122,14 +148,14 @@ const MAX_BODY: usize = 2 * 1024 * 1024;
 
 /// Reads the body, also where nobody wants it (else the connection could not serve the next request), and answers for a
 /// request that takes too long. The herder runs what it changes to its end all the same.
-async fn bounded(request: Request, next: Next) -> Response {
+async fn bounded(State(peers): State<Peers>, request: Request, next: Next) -> Response {
     let answer = async {
         let (parts, body) = request.into_parts();
         match axum::body::to_bytes(body, MAX_BODY).await {
             Ok(bytes) => {
                 let came = Came::of(&parts, &bytes);
                 match hop::scope(came.forward, next.run(Request::from_parts(parts, bytes.into()))).await {
-                    (_, Some(onward)) => came.send_on(onward).await,
+                    (_, Some(onward)) => came.send_on(onward, &peers).await,
                     (answer, None) => answer,
                 }
             }
@@ -138,27 +164,4 @@ async fn bounded(request: Request, next: Next) -> Response {
     };
     let answer = tokio::time::timeout(REQUEST_TIMEOUT, answer).await;
     answer.unwrap_or_else(|_| ApiError::internal("Request timed out").into_response())
-}
-
-/// `access.control.allow.origin` and `access.control.allow.methods`.
-fn cors(worker: &Props) -> Result<Option<CorsLayer>> {
-    let Some(origins) = worker.get("access.control.allow.origin").map(str::trim).filter(|list| !list.is_empty()) else {
-        return Ok(None);
-    };
-    let items = |list: &str| -> Vec<String> {
-        list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
-    };
-    let wrong = |option: &str, item: &str| Error::configuration(format!("'{option}' has '{item}', which HTTP does not allow"));
-    let mut allowed = Vec::new();
-    for origin in items(origins) {
-        allowed.push(HeaderValue::from_str(&origin).map_err(|_| wrong("access.control.allow.origin", &origin))?);
-    }
-    let origin = if origins == "*" { AllowOrigin::any() } else { AllowOrigin::list(allowed) };
-    let given = worker.get("access.control.allow.methods").unwrap_or_default();
-    let given = if given.trim().is_empty() { "GET,POST,HEAD" } else { given };
-    let mut methods = Vec::new();
-    for method in items(given) {
-        methods.push(Method::from_bytes(method.as_bytes()).map_err(|_| wrong("access.control.allow.methods", &method))?);
-    }
-    Ok(Some(CorsLayer::new().allow_origin(origin).allow_methods(methods).allow_headers(Any)))
 }

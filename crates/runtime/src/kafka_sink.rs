@@ -9,10 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rowtide_api::failpoint::{self, Failpoint};
 use rowtide_api::{Ack, EncodedRecord, Error, ErrorKind, Props, Result, Sink};
-use rowtide_kafka::{Admin, ClientConfig, CreateOutcome, Delivery, KafkaError, ProduceError, Producer, ProducerRecord};
+use rowtide_kafka::{Admin, ClientConfig, CreateOutcome, Delivery, KafkaError, NewTopic, ProduceError, Producer, ProducerRecord};
 use tokio::sync::mpsc;
 
-use crate::pipeline::{SinkContext, SinkFactory, Transactions};
+use crate::pipeline::{DeadLetterQueue, SinkContext, SinkFactory, Transactions};
 use crate::topic_creation::TopicGroups;
 use crate::worker_config::WorkerConfig;
 
@@ -114,11 +114,29 @@ pub(crate) fn admin_properties(
     let mut properties = BTreeMap::new();
     properties.insert("bootstrap.servers".to_owned(), worker.get("bootstrap.servers").unwrap_or_default().to_owned());
     properties.insert("client.id".to_owned(), format!("connector-adminclient-{connector}-{task}"));
-    let listeners = |name: &str| name.starts_with("listeners");
-    let own: Props = worker.props.with_prefix("admin.").iter().filter(|(name, _)| !listeners(name)).collect();
-    put_all(&mut properties, &own);
+    put_all(&mut properties, &admin_defaults(&worker.props));
     overrides(worker, config, "admin.override.", &mut properties)?;
     Ok(properties)
+}
+
+/// The properties of a connector's consumer, which reads its offsets: Connect's, then the worker's `consumer.`, then the connector's
+/// `consumer.override.` (`Worker.baseConsumerConfigs`).
+pub(crate) fn consumer_properties(worker: &WorkerConfig, connector: &str, config: &Props) -> Result<BTreeMap<String, String>> {
+    let mut properties = BTreeMap::new();
+    properties.insert("bootstrap.servers".to_owned(), worker.get("bootstrap.servers").unwrap_or_default().to_owned());
+    properties.insert("client.id".to_owned(), format!("connector-consumer-{connector}"));
+    put_all(&mut properties, &worker.props.with_prefix("consumer."));
+    overrides(worker, config, "consumer.override.", &mut properties)?;
+    Ok(properties)
+}
+
+/// What a worker's properties say of its connectors' admin clients: those under `admin.`, over those of its own clients, which producers do
+/// without (`Worker.adminConfigs`).
+pub(crate) fn admin_defaults(props: &Props) -> Props {
+    let of_others = |name: &str| ["admin.", "producer.", "consumer."].iter().any(|prefix| name.starts_with(prefix));
+    let own = props.with_prefix("admin.");
+    let own = own.iter().filter(|(name, _)| !name.starts_with("listeners"));
+    props.iter().filter(|(name, _)| !of_others(name)).chain(own).collect()
 }
 
 fn overrides(worker: &WorkerConfig, config: &Props, prefix: &str, properties: &mut BTreeMap<String, String>) -> Result<()> {
@@ -160,6 +178,9 @@ impl KafkaSink {
             }
             None => None,
         };
+        if let Some(queue) = DeadLetterQueue::read(config)? {
+            ensure_letters(&connector_admin(worker, connector, *task, config)?, &queue).await?;
+        }
         if transactions.is_some() {
             producer.init_transactions().await.map_err(client_error)?;
         }
@@ -181,6 +202,29 @@ impl KafkaSink {
     fn producer(&self) -> Result<&Producer> {
         self.producer.as_ref().ok_or_else(|| Error::fatal("the Kafka sink is closed"))
     }
+}
+
+/// Creates the topic of a dead letter queue unless it is there, as Connect's sink tasks do (`DeadLetterQueueReporter.createAndSetup`).
+async fn ensure_letters(admin: &Admin, queue: &DeadLetterQueue) -> Result<()> {
+    let DeadLetterQueue { topic, replication_factor, .. } = queue;
+    let refused = |error: KafkaError| {
+        let kind = if error.is_retriable() { ErrorKind::Transient } else { ErrorKind::Configuration };
+        Error::new(kind, format!("Could not initialize dead letter queue with topic={topic}"))
+            .remedy(format!(
+                "create the topic, or let it be created: errors.deadletterqueue.topic.replication.factor={replication_factor} must not be \
+                 more than there are brokers (-1 leaves it to them), and the connector's admin client needs the right to"
+            ))
+            .caused_by(error)
+    };
+    if admin.partition_count(topic).await.map_err(refused)?.is_some_and(|count| count > 0) {
+        return Ok(());
+    }
+    let new =
+        NewTopic { name: topic.to_string(), partitions: 1, replication_factor: *replication_factor, configs: BTreeMap::new() };
+    if admin.create_topic(&new).await.map_err(refused)? == CreateOutcome::Created {
+        tracing::info!("created the topic '{topic}' of the dead letter queue");
+    }
+    Ok(())
 }
 
 impl Creation {
@@ -236,15 +280,7 @@ impl Sink for KafkaSink {
         let Some(first) = self.deliveries.recv().await else { return std::future::pending().await };
         let mut next = Some(first);
         while let Some(delivery) = next {
-            match delivery.result {
-                // whether they are durable, the end of their transaction says
-                _ if delivery.tokens.first() == Some(&NOT_A_RECORD) => {}
-                Ok(_) => out.extend(delivery.tokens.into_iter().map(|sequence| Ack { sequence, result: Ok(()) })),
-                Err(error) => {
-                    let failed = |sequence| Ack { sequence, result: Err(produce_error(&error)) };
-                    out.extend(delivery.tokens.into_iter().map(failed));
-                }
-            }
+            settle(delivery, out);
             next = self.deliveries.try_recv().ok();
         }
         Ok(())
@@ -263,11 +299,32 @@ impl Sink for KafkaSink {
         producer.commit_transaction().await.map_err(client_error)
     }
 
+    async fn abort(&mut self, out: &mut Vec<Ack>) -> Result<()> {
+        self.producer()?.abort_transaction().await.map_err(client_error)?;
+        // each record was settled before the abort's end
+        while let Ok(delivery) = self.deliveries.try_recv() {
+            settle(delivery, out);
+        }
+        Ok(())
+    }
+
     async fn close(&mut self) -> Result<()> {
         if let Some(producer) = self.producer.take() {
             producer.close(CLOSE_TIMEOUT).await;
         }
         Ok(())
+    }
+}
+
+fn settle(delivery: Delivery, out: &mut Vec<Ack>) {
+    match delivery.result {
+        // whether they are durable, the end of their transaction says
+        _ if delivery.tokens.first() == Some(&NOT_A_RECORD) => {}
+        Ok(_) => out.extend(delivery.tokens.into_iter().map(|sequence| Ack { sequence, result: Ok(()) })),
+        Err(error) => {
+            let failed = |sequence| Ack { sequence, result: Err(produce_error(&error)) };
+            out.extend(delivery.tokens.into_iter().map(failed));
+        }
     }
 }
 
@@ -287,11 +344,14 @@ fn to_produce(record: EncodedRecord) -> ProducerRecord {
 pub(crate) fn client_error(error: KafkaError) -> Error {
     if matches!(error, KafkaError::Fenced { .. }) {
         return Error::fatal(error.to_string()).remedy(
-            "nothing that was not committed is visible to readers with isolation.level=read_committed. If another worker has the task by now,              leave it alone; else its transaction took longer than transaction.timeout.ms: raise producer.override.transaction.timeout.ms, or              lower max.batch.size or transaction.boundary.interval.ms, and restart the task",
+            "nothing that was not committed is visible to readers with isolation.level=read_committed. If another worker has the task by now, \
+             leave it alone; else its transaction took longer than transaction.timeout.ms: raise producer.override.transaction.timeout.ms, or \
+             lower max.batch.size or transaction.boundary.interval.ms, and restart the task",
         );
     }
     let kind = match &error {
         KafkaError::Config { .. } | KafkaError::Authentication { .. } | KafkaError::Protocol { .. } => ErrorKind::Configuration,
+        KafkaError::Token { passes: false, .. } => ErrorKind::Configuration,
         KafkaError::Closed => ErrorKind::Transient,
         error if error.is_retriable() => ErrorKind::Transient,
         // Authorization: only a person can change that.
@@ -370,6 +430,21 @@ mod tests {
         let worker = worker(&[("connector.client.config.override.policy", "None")]);
         let error = producer_properties(&worker, "c", 0, &config).unwrap_err();
         assert!(error.message().contains("'None' policy does not allow 'acks'"), "{error}");
+    }
+
+    #[test]
+    fn admin_clients_have_the_workers_own_properties_and_their_own_over_them() {
+        let props: Props = [
+            ("security.protocol", "SASL_SSL"),
+            ("sasl.mechanism", "PLAIN"),
+            ("producer.sasl.mechanism", "SCRAM-SHA-256"),
+            ("admin.sasl.mechanism", "SCRAM-SHA-512"),
+            ("admin.listeners", "http://127.0.0.1:8084"),
+        ]
+        .into_iter()
+        .collect();
+        let admin = admin_defaults(&props);
+        assert_eq!(admin, [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "SCRAM-SHA-512")].into_iter().collect());
     }
 
     #[test]

@@ -153,13 +153,14 @@ async fn a_bad_configuration_is_refused_with_every_reason() {
     assert!(class.message.starts_with(
         "Failed to find any class that implements Connector and which name matches no.such.Class, available connectors are: "
     ));
-    let bad = config(&[("tasks.max", "x"), ("topic.prefix", ""), ("key.converter", "io.confluent.connect.avro.AvroConverter")]);
+    let bad =
+        config(&[("tasks.max", "x"), ("topic.prefix", ""), ("key.converter", "io.confluent.connect.protobuf.ProtobufConverter")]);
     let bad = herder.put("c", bad, None, false).await.unwrap_err();
     assert_eq!(bad.status, 400);
     for part in [
         "Connector configuration is invalid and contains the following 4 error(s):\n",
         "\nInvalid value x for configuration tasks.max: Not a number of type INT\nInvalid value null for configuration tasks.max: Value must be non-null\n",
-        "(Avro, Protobuf, JSON Schema) come with a later version",
+        "converters for Protobuf and JSON Schema come with a later version",
         "org.apache.kafka.connect.json.JsonConverter",
         "\nThe 'topic.prefix' value is invalid: A value is required\n",
         "\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`",
@@ -217,6 +218,8 @@ async fn a_failed_task_is_restarted_by_request_only() {
     let plan = herder.restart("c", true, true).await.unwrap().unwrap();
     assert_eq!((plan.connector.state, plan.tasks[0].state), (State::Running, State::Restarting));
     assert!(plan.tasks[0].trace.is_some());
+    let after = herder.status("c").await.unwrap();
+    assert!(after.tasks.iter().all(|task| task.state != State::Failed), "the old failure does not show any more: {after:?}");
     status_until(&herder, |status| status.tasks.iter().any(|task| task.state == State::Running)).await;
     assert!(herder.restart("c", false, false).await.unwrap().is_none());
     herder.stop().await;

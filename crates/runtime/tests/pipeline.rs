@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doubles::*;
-use rowtide_api::{Error, ErrorKind, Outcome, Props, SourceConnector, SourceRecord, Transform};
+use rowtide_api::{Converter, Error, ErrorKind, Outcome, Props, SourceConnector, SourceRecord, Transform};
 use rowtide_runtime::connector_config;
 use rowtide_runtime::herder::State;
 use rowtide_runtime::offsets::{FileOffsetStore, OffsetStore};
-use rowtide_runtime::pipeline::{Chain, Encoder, Link, TaskHandle, TaskSettings, TaskSetup, spawn};
+use rowtide_runtime::pipeline::{Chain, Converters, Encoder, Link, TaskHandle, TaskSettings, TaskSetup, spawn};
 use rowtide_runtime::worker_config::WorkerConfig;
 use tokio::time::Instant;
 
@@ -25,6 +25,8 @@ struct Bench {
     /// between two stores of offsets
     flush: Duration,
     bad: Option<fn(i64) -> Option<Outcome>>,
+    /// the converters of key and value ask it
+    registry: Option<Arc<Registry>>,
     _folder: tempfile::TempDir,
 }
 
@@ -67,6 +69,7 @@ impl Bench {
             threads: 1,
             flush: Duration::from_millis(2),
             bad: None,
+            registry: None,
             _folder: folder,
         }
     }
@@ -80,6 +83,7 @@ impl Bench {
         let plugins = plugins(self.log.clone());
         let worker = WorkerConfig::run(&Props::default()).unwrap();
         let (config, bad, log) = (self.config.clone(), self.bad, self.log.clone());
+        let registry = self.registry.clone();
         let mut settings = TaskSettings::read(&self.config, self.flush).unwrap();
         settings.idle_flush_interval = self.flush;
         settings.encode_threads = self.threads;
@@ -89,26 +93,31 @@ impl Bench {
             task: 0,
             config: self.config.clone(),
             source: Arc::new(move || Ok(TestConnector(log.clone()).new_task())),
-            encoder: Arc::new(move || match bad {
-                None => connector_config::encoder(&plugins, &worker, &config),
-                Some(bad) => {
-                    let link =
-                        Link { alias: "picky".to_owned(), class: "test.Picky", transform: Box::new(Picky(bad)), predicate: None };
-                    let converter = |is_key| {
-                        (plugins.converters.iter().find(|plugin| plugin.info.matches("Json")).unwrap().new)(
-                            &Props::default(),
-                            is_key,
-                        )
-                    };
-                    let headers =
-                        plugins.header_converters.iter().find(|plugin| plugin.info.matches("SimpleHeaderConverter")).unwrap();
-                    Ok(Encoder::new(
-                        Chain { links: vec![link] },
-                        converter(true)?,
-                        converter(false)?,
-                        (headers.new)(&Props::default())?,
-                    ))
+            encoder: Arc::new(move || {
+                if bad.is_none() && registry.is_none() {
+                    return connector_config::encoder(&plugins, &worker, &config);
                 }
+                let picky = |bad| Link {
+                    alias: "picky".to_owned(),
+                    class: "test.Picky",
+                    transform: Box::new(Picky(bad)),
+                    predicate: None,
+                };
+                let converter = |is_key| {
+                    let json = plugins.converters.iter().find(|plugin| plugin.info.matches("Json")).unwrap();
+                    let json = (json.new)(&Props::default(), is_key)?;
+                    Ok::<Box<dyn Converter>, Error>(match &registry {
+                        Some(registry) => Box::new(Asking(registry.clone(), json)),
+                        None => json,
+                    })
+                };
+                let headers =
+                    plugins.header_converters.iter().find(|plugin| plugin.info.matches("SimpleHeaderConverter")).unwrap();
+                let chain = Chain { links: bad.map(picky).into_iter().collect() };
+                let letters = Some(converter(false)?);
+                let [key, value] = [true, false].map(|is_key| converter(is_key).map(|converter| (converter, "test.Json")));
+                let headers = ((headers.new)(&Props::default())?, "test.Headers");
+                Ok(Encoder::new(chain, Converters { key: key?, value: value?, headers, letters }))
             }),
             sink: RandomAckSink::factory(self.written.clone(), self.seed),
             offsets: self.store.clone(),
@@ -146,18 +155,6 @@ impl Bench {
         let confirmed = self.log.confirmed.lock().unwrap();
         assert!(confirmed.iter().all(|n| stored.contains(n)), "the source is told of what is stored only");
     }
-}
-
-async fn stop(task: TaskHandle) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    task.ask_stop(deadline);
-    task.stopped(deadline).await;
-}
-
-async fn failed(task: &TaskHandle) -> String {
-    let mut states = task.states();
-    let state = tokio::time::timeout(Duration::from_secs(60), states.wait_for(|state| state.state == State::Failed)).await;
-    state.expect("the task fails").unwrap().trace.clone().expect("a trace")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -378,4 +375,56 @@ async fn a_task_that_does_not_stop_in_time_leaves_no_sink_behind() {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), gone).await.expect("the sink is dropped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_is_away_for_a_while_loses_no_record_whatever_is_tolerated() {
+    for threads in [1, 3] {
+        let registry = Arc::new(Registry::default());
+        registry.answers.lock().unwrap().extend([Error::transient("away"), Error::transient("still away")]);
+        let mut bench = Bench::new(Log::of(500)).set("errors.tolerance", "all");
+        (bench.registry, bench.threads) = (Some(registry), threads);
+        let task = bench.start();
+        bench.stored(500).await;
+        // several threads may meet an error each in one attempt
+        let restarts = task.metrics().restarts.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(restarts == 2 || threads > 1 && restarts == 1, "{restarts} restarts");
+        assert_eq!(task.metrics().skipped.load(std::sync::atomic::Ordering::Relaxed), 0);
+        stop(task).await;
+        bench.check(&BTreeSet::new());
+        assert_eq!(
+            *bench.written.headers.lock().unwrap(),
+            BTreeSet::from([3]),
+            "one of its own, one for the key, one for the value"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_refuses_stops_the_task_whatever_is_tolerated() {
+    let registry = Arc::new(Registry::default());
+    registry.answers.lock().unwrap().push_back(Error::configuration("incompatible").remedy("undo the change"));
+    let mut bench = Bench::new(Log::of(50)).set("errors.tolerance", "all");
+    bench.registry = Some(registry);
+    let task = bench.start();
+    let trace = failed(&task).await;
+    assert!(trace.contains("the key of a record of topic p.t0: incompatible\nRemedy: undo the change"), "{trace}");
+    assert!(bench.written.records.lock().unwrap().is_empty());
+    stop(task).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_waits_for_a_registry_can_be_stopped() {
+    for threads in [1, 3] {
+        let registry = Arc::new(Registry::default());
+        registry.silent.store(true, std::sync::atomic::Ordering::Relaxed);
+        let mut bench = Bench::new(Log::of(50));
+        (bench.registry, bench.threads) = (Some(registry.clone()), threads);
+        let task = bench.start();
+        registry.asked.notified().await;
+        let deadline = Instant::now() + Duration::from_millis(200);
+        task.ask_stop(deadline);
+        tokio::time::timeout(Duration::from_secs(30), task.stopped(deadline)).await.expect("it stops");
+        assert!(bench.written.records.lock().unwrap().is_empty());
+    }
 }

@@ -1,12 +1,13 @@
 //! The three topics of a group in a real Kafka, whose address is `ROWTIDE_TEST_KAFKA`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rowtide_api::{OffsetMap, Props, Result};
 use rowtide_kafka::{Admin, ClientConfig, NewTopic};
 use rowtide_runtime::herder::{State, TargetState, TaskId};
-use rowtide_runtime::offsets::{KafkaOffsetStore, OffsetStore};
+use rowtide_runtime::offsets::{KafkaOffsetStore, OffsetStore, OwnOffsets};
 use rowtide_runtime::stores::config_state::ConfigState;
 use rowtide_runtime::stores::status_record::{ActiveTopic, Status, StatusRecord};
 use rowtide_runtime::stores::{Clients, ConfigStore, StatusStore, Storage, StorageTopic};
@@ -144,6 +145,44 @@ async fn the_latest_offset_of_a_partition_is_the_one_that_any_worker_loads() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connectors_own_topic_comes_first_and_the_workers_gets_copies() {
+    let cluster = Cluster::new("own");
+    let worker = Arc::new(cluster.offsets().await);
+    let topic = format!("{}-own", worker.topic());
+    let of = |topic: Option<&str>| {
+        let config: Props = topic.map(|topic| ("offsets.storage.topic", topic)).into_iter().collect();
+        OwnOffsets::of(&config, "c", &cluster.worker, &worker, Duration::from_secs(30)).unwrap()
+    };
+    assert!(of(None).is_none() && of(Some(worker.topic())).is_none(), "the worker's alone");
+    let own = of(Some(&topic)).expect("two topics");
+    let (first, second) = (map(&[("a", 1)]), map(&[("a", 2)]));
+    let entry = |partition: &OffsetMap, lsn| (partition.clone(), Some(map(&[("lsn", lsn)])));
+    // what was there before the connector had a topic of its own
+    worker.store("c", &[entry(&first, 1), entry(&second, 2)]).await.unwrap();
+    assert_eq!(own.load("c").await.unwrap().len(), 2);
+    own.store("c", &[entry(&first, 5)]).await.unwrap();
+    assert_eq!(own.load("c").await.unwrap(), [(first.clone(), map(&[("lsn", 5)])), (second.clone(), map(&[("lsn", 2)]))]);
+    let copied = async {
+        let mut polls = tokio::time::interval(Duration::from_millis(20));
+        while !worker.load("c").await.unwrap().contains(&(first.clone(), map(&[("lsn", 5)]))) {
+            polls.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), copied).await.expect("the worker's topic gets a copy");
+    worker.store("c", &[entry(&first, 1)]).await.unwrap();
+    // another task of the connector, in another worker
+    let later = of(Some(&topic)).expect("two topics");
+    assert!(later.load("c").await.unwrap().contains(&(first.clone(), map(&[("lsn", 5)]))), "the connector's own wins");
+    later.store("c", &[(first, None), (second, None)]).await.unwrap();
+    assert_eq!(worker.load("c").await.unwrap(), [], "or what is gone would be found there");
+    assert_eq!(own.load("c").await.unwrap(), []);
+    let settings = admin().topic_config(&topic).await.unwrap();
+    assert_eq!(settings["cleanup.policy"].as_deref(), Some("compact"), "made like the worker's");
+    admin().delete_topics(&[topic]).await.unwrap();
+    cluster.done().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn states_are_shared_and_a_stale_worker_writes_over_none() {
     let cluster = Cluster::new("statuses");
     let (one, two) = (cluster.statuses().await, cluster.statuses().await);
@@ -153,6 +192,7 @@ async fn states_are_shared_and_a_stale_worker_writes_over_none() {
         worker_id: worker.to_owned(),
         generation,
         version: Some("1".to_owned()),
+        trouble: None,
     };
     let id = TaskId { connector: "c".to_owned(), task: 0 };
     one.put(StatusRecord::Connector("c".into(), Some(status("one:1", State::Running, 1)))).await;

@@ -10,6 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use rowtide_api::{Props, Result, Value};
 use rowtide_cdc::{ColumnTypes, TableId};
+use rowtide_source_postgres::decode::Part;
 use rowtide_source_postgres::options::postgres_config_def;
 use rowtide_source_postgres::slab::Slab;
 use rowtide_source_postgres::types::{PgTypes, TypeOptions, TypeRegistry, oid};
@@ -66,19 +67,19 @@ fn main() -> Result<()> {
         println!(
             "{:6.1} ns  {text}, from binary: {:?}",
             time(&buffer, column, |oid, raw| Ok(binary(*oid, raw)))?,
-            binary(column[0].0, &buffer.slice(column[0].1.clone()))
+            binary(column[0].0, Part::new(&buffer, column[0].1.clone()))
         );
     }
     Ok(())
 }
 
 /// Nanoseconds a row, its values slices of one buffer as a tuple has them.
-fn time<D>(buffer: &Bytes, columns: &[(D, Range<usize>)], mut decode: impl FnMut(&D, &Bytes) -> Result<Value>) -> Result<f64> {
+fn time<D>(buffer: &Bytes, columns: &[(D, Range<usize>)], mut decode: impl FnMut(&D, Part<'_>) -> Result<Value>) -> Result<f64> {
     let mut row = vec![Value::Null; columns.len()];
     let start = Instant::now();
     for _ in 0..ROWS {
         for ((decoder, range), value) in columns.iter().zip(&mut row) {
-            *value = decode(decoder, &buffer.slice(range.clone()))?;
+            *value = decode(decoder, Part::new(buffer, range.clone()))?;
         }
         black_box(&row);
     }
@@ -86,15 +87,15 @@ fn time<D>(buffer: &Bytes, columns: &[(D, Range<usize>)], mut decode: impl FnMut
 }
 
 /// The value of a binary form, without the checks that a decoder in earnest needs.
-fn binary(oid: u32, raw: &Bytes) -> Value {
+fn binary(oid: u32, raw: Part<'_>) -> Value {
     match oid {
         oid::INT8 => Value::Int64(i64::from_be_bytes(raw[..].try_into().expect("8 bytes"))),
         oid::INT4 => Value::Int32(i32::from_be_bytes(raw[..].try_into().expect("4 bytes"))),
         oid::BOOL => Value::Boolean(raw[0] != 0),
-        oid::NUMERIC => numeric(raw),
+        oid::NUMERIC => numeric(&raw),
         oid::TIMESTAMPTZ => timestamptz(i64::from_be_bytes(raw[..].try_into().expect("8 bytes"))),
-        oid::UUID => uuid(raw),
-        _ => Value::String(raw.clone().try_into().expect("UTF-8")),
+        oid::UUID => uuid(&raw),
+        _ => Value::String(raw.keep().try_into().expect("UTF-8")),
     }
 }
 

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rowtide_api::Result;
+use rowtide_api::{Error, Result};
 use rowtide_cdc::{Column, Table, TableId};
 
-use crate::client::{Connection, quote_literal};
+use crate::client::{Connection, Row, Rows, quote_literal};
 use crate::errors::explain;
 use crate::types::{PgTypes, TypeRegistry};
 
@@ -62,8 +62,12 @@ pub async fn read_tables(connection: &mut Connection, types: &mut PgTypes, ids: 
     for some in ids.chunks(TABLES_A_QUERY) {
         let names = some.iter().map(|id| format!("({}, {})", quote_literal(schema_of(id)), quote_literal(&id.table)));
         let names = names.collect::<Vec<_>>().join(", ");
-        let mut found = read_columns(connection, types, &names).await?;
-        let mut keys = read_keys(connection, &names).await?;
+        // one round trip: a table's first event waits for it
+        let both = format!("{};{}", COLUMNS.replace("{}", &names), KEYS.replace("{}", &names));
+        let results = connection.simple_query(&both).await.map_err(|error| explain("reading the structure of tables", error))?;
+        let [columns, keys] = <[Rows; 2]>::try_from(results).map_err(|_| Error::fatal("two statements have not two results"))?;
+        let mut found = with_columns(connection, types, &columns.rows).await?;
+        let mut keys = keys_of(&keys.rows);
         for id in some {
             if let Some(mut table) = found.remove(id) {
                 table.key = keys.remove(id).unwrap_or_default();
@@ -78,9 +82,8 @@ fn schema_of(id: &TableId) -> &str {
     id.schema.as_deref().unwrap_or("public")
 }
 
-async fn read_columns(connection: &mut Connection, types: &mut PgTypes, names: &str) -> Result<HashMap<TableId, Table>> {
-    let doing = "reading the columns of tables";
-    let rows = connection.query(&COLUMNS.replace("{}", names)).await.map_err(|error| explain(doing, error))?;
+/// Tables of the rows of [`COLUMNS`], without keys.
+async fn with_columns(connection: &mut Connection, types: &mut PgTypes, rows: &[Row]) -> Result<HashMap<TableId, Table>> {
     let oids: Vec<u32> = rows.iter().map(|row| row.text(3).parse().unwrap_or(0)).collect();
     load_types(connection, types, &oids).await?;
     let mut tables: HashMap<TableId, Table> = HashMap::new();
@@ -127,12 +130,10 @@ pub async fn load_types(connection: &mut Connection, types: &mut PgTypes, oids: 
 /// An index: its table, its name, its columns; an expression has no name.
 type Index<'a> = (TableId, &'a str, Vec<Option<Arc<str>>>);
 
-/// The key of each table: its primary key, else the first unique index without expressions.
-async fn read_keys(connection: &mut Connection, names: &str) -> Result<HashMap<TableId, Vec<Arc<str>>>> {
-    let doing = "reading the keys of tables";
-    let rows = connection.query(&KEYS.replace("{}", names)).await.map_err(|error| explain(doing, error))?;
+/// The key of each table, of the rows of [`KEYS`]: its primary key, else the first unique index without expressions.
+fn keys_of(rows: &[Row]) -> HashMap<TableId, Vec<Arc<str>>> {
     let mut indexes: Vec<Index<'_>> = Vec::new();
-    for row in &rows {
+    for row in rows {
         let (id, index, column) = (TableId::in_schema(row.text(0), row.text(1)), row.text(3), row.get(4).map(Arc::from));
         match indexes.last_mut() {
             Some((last, name, columns)) if *last == id && *name == index => columns.push(column),
@@ -145,5 +146,5 @@ async fn read_keys(connection: &mut Connection, names: &str) -> Result<HashMap<T
             keys.entry(id).or_insert(columns);
         }
     }
-    Ok(keys)
+    keys
 }

@@ -1,9 +1,11 @@
 //! `io.debezium.connector.postgresql.PostgresConnector`: what it says of itself, and what it says of a configuration.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use rowtide_api::{
     ConfigDef, ConfigValue, Error, ExactlyOnce, OffsetMap, Outlook, PluginInfo, PluginKind, Props, Remark, Result,
-    SourceConnector, SourceTask,
+    SourceConnector, SourceTask, Trial,
 };
 use rowtide_cdc::CdcTask;
 use rowtide_cdc::ledger::Ledger;
@@ -15,7 +17,7 @@ use crate::database::{Postgres, readable};
 use crate::errors::explain;
 use crate::options::{postgres_config_def, unsupported};
 use crate::source_block::VERSION;
-use crate::{outlook, session};
+use crate::{outlook, session, trial};
 
 /// The connector.
 pub struct PostgresConnector;
@@ -106,6 +108,10 @@ impl SourceConnector for PostgresConnector {
     fn offset_at(&self, props: &Props, stored: &[(OffsetMap, OffsetMap)], place: &str) -> Result<(OffsetMap, OffsetMap)> {
         let config = PostgresConfig::read(&postgres_config_def().read(props))?;
         outlook::offset_at(&config, stored, place)
+    }
+
+    async fn try_change(&self, props: &Props, change: &str, patience: Duration) -> Result<Trial> {
+        trial::run(props, change, patience).await
     }
 
     fn new_task(&self) -> Box<dyn SourceTask> {

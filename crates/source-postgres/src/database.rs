@@ -30,10 +30,10 @@ use crate::stream::SpillLimits;
 use crate::types::{PgTypes, TypeOptions, TypeRegistry};
 use crate::{catalog, publication, session, slot};
 
-const KIND: SourceKind = SourceKind { name: "postgresql", position_in_transaction_id: true };
+pub(crate) const KIND: SourceKind = SourceKind { name: "postgresql", position_in_transaction_id: true };
 
 /// Tables that PostgreSQL and its extensions bring along.
-fn is_builtin(table: &TableId) -> bool {
+pub(crate) fn is_builtin(table: &TableId) -> bool {
     let schema = table.schema.as_deref().unwrap_or_default();
     let system = ["pg_catalog", "information_schema"].iter().any(|name| schema.eq_ignore_ascii_case(name));
     system || schema.starts_with("pg_temp") || table.table.eq_ignore_ascii_case("spatial_ref_sys")

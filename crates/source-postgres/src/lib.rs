@@ -30,5 +30,6 @@ mod slot;
 mod snapshot;
 mod source_block;
 mod stream;
+mod trial;
 
 pub use connector::PostgresConnector;

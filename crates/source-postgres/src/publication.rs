@@ -9,21 +9,24 @@ use rowtide_api::{Error, Result};
 use rowtide_cdc::TableId;
 use tracing::{error, info, warn};
 
-use crate::client::{Connection, quote_ident, quote_literal};
+use crate::client::{ClientError, Connection, Row, quote_ident, quote_literal};
 use crate::config::{AutoCreate, PostgresConfig};
 use crate::errors::explain;
 
 /// Makes the publication fit the configuration. `tables`: what is captured, sorted.
 pub async fn prepare(connection: &mut Connection, config: &PostgresConfig, tables: &BTreeSet<TableId>) -> Result<()> {
     let name = &config.publication;
-    let sql = format!(
-        "SELECT puballtables, pg_is_in_recovery() FROM pg_catalog.pg_publication WHERE pubname = {}",
-        quote_literal(name)
-    );
-    let found = connection.query(&sql).await.map_err(|error| explain("looking for the publication", error))?;
-    let Some(row) = found.first() else {
-        return create(connection, config, tables).await;
-    };
+    let mut found = look(connection, name).await?;
+    if found.is_none() {
+        if create(connection, config, tables).await? == Created::ByUs {
+            return Ok(());
+        }
+        // Debezium's task fails here
+        info!("Another connector has made the publication '{name}' at the same time");
+        found = look(connection, name).await?;
+    }
+    let gone = || Error::transient(format!("the publication '{name}' was dropped as soon as somebody had made it"));
+    let row = found.ok_or_else(gone)?;
     if config.autocreate != AutoCreate::Filtered {
         info!("A logical publication named '{name}' is already active on the server and will be used");
         return Ok(());
@@ -41,7 +44,27 @@ pub async fn prepare(connection: &mut Connection, config: &PostgresConfig, table
     update(connection, config, tables, row.text(1) == "t").await
 }
 
-async fn create(connection: &mut Connection, config: &PostgresConfig, tables: &BTreeSet<TableId>) -> Result<()> {
+async fn look(connection: &mut Connection, name: &str) -> Result<Option<Row>> {
+    let sql = format!(
+        "SELECT puballtables, pg_is_in_recovery() FROM pg_catalog.pg_publication WHERE pubname = {}",
+        quote_literal(name)
+    );
+    let found = connection.query(&sql).await.map_err(|error| explain("looking for the publication", error))?;
+    Ok(found.into_iter().next())
+}
+
+/// Whose a publication is that was not there.
+#[derive(PartialEq)]
+enum Created {
+    ByUs,
+    /// of another session, which was faster
+    ByAnother,
+}
+
+/// What is said of a name that is taken: by one who committed before, or while this statement waited for it.
+const TAKEN: [&str; 2] = ["42710", "23505"];
+
+async fn create(connection: &mut Connection, config: &PostgresConfig, tables: &BTreeSet<TableId>) -> Result<Created> {
     let name = quote_ident(&config.publication);
     let what = match config.autocreate {
         AutoCreate::Disabled => {
@@ -62,7 +85,12 @@ async fn create(connection: &mut Connection, config: &PostgresConfig, tables: &B
         ))
         .remedy("create the publication on the primary"));
     }
-    execute(connection, config, &format!("CREATE PUBLICATION {name}{what}{}", with_clause(config))).await
+    let sql = format!("CREATE PUBLICATION {name}{what}{}", with_clause(config));
+    match run(connection, config, &sql).await? {
+        Ok(()) => Ok(Created::ByUs),
+        Err(failed) if failed.sqlstate().is_some_and(|state| TAKEN.contains(&state)) => Ok(Created::ByAnother),
+        Err(failed) => Err(explain(&format!("executing {sql}"), failed)),
+    }
 }
 
 /// Brings a publication of tables up to date, if it differs from what is captured.
@@ -139,13 +167,18 @@ fn with_clause(config: &PostgresConfig) -> String {
 
 /// DDL under `internal.create.slot.command.timeout`.
 async fn execute(connection: &mut Connection, config: &PostgresConfig, sql: &str) -> Result<()> {
+    run(connection, config, sql).await?.map_err(|error| explain(&format!("executing {sql}"), error))
+}
+
+/// The same; what the server says of the statement is inside.
+async fn run(connection: &mut Connection, config: &PostgresConfig, sql: &str) -> Result<std::result::Result<(), ClientError>> {
     info!("{sql}");
     let timeout = config.create_slot_timeout.as_millis();
     let doing = format!("executing {sql}");
     connection.execute(&format!("SET statement_timeout = {timeout}")).await.map_err(|error| explain(&doing, error))?;
-    let done = connection.execute(sql).await.map_err(|error| explain(&doing, error));
+    let done = connection.execute(sql).await;
     connection.execute("RESET statement_timeout").await.map_err(|error| explain(&doing, error))?;
-    done
+    Ok(done)
 }
 
 /// Whether the server is a standby.

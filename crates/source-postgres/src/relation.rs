@@ -41,8 +41,8 @@ impl Captured {
             let Some((place, decoder)) = column else { continue };
             match value {
                 TupleValue::Null => {}
-                TupleValue::Text(text) => row[*place] = decoder.text(&text, slab)?,
-                TupleValue::Binary(bytes) => row[*place] = decoder.binary(&bytes)?,
+                TupleValue::Text(text) => row[*place] = decoder.text(text, slab)?,
+                TupleValue::Binary(bytes) => row[*place] = decoder.binary(bytes)?,
                 TupleValue::Unchanged => {
                     let known = old.and_then(|old| old.get(*place)).filter(|value| !value.is_null());
                     row[*place] = known.cloned().unwrap_or_else(|| decoder.unavailable());

@@ -8,7 +8,7 @@ use rowtide_source_postgres::client::{
     ClientError, Connection, CopyFormat, CreateSlot, ReplicationMessage, ReplicationStream, SnapshotAction, SslMode,
     StartReplication, TransactionStatus, quote_ident, quote_literal,
 };
-use rowtide_source_postgres::decode::{BinaryCopy, Message, TupleValue, copy_text_row, pgoutput};
+use rowtide_source_postgres::decode::{BinaryCopy, DecodeError, Message, TupleValue, copy_text_row, pgoutput};
 
 #[allow(dead_code)] // each test binary uses its part
 mod support;
@@ -176,15 +176,17 @@ async fn copied_values_are_those_of_the_table() {
         .iter()
         .map(|row| (0..4).map(|i| row.get(i).map(str::to_owned)).collect())
         .collect();
-    let mut fields = Vec::new();
     let mut seen = Vec::new();
     let mut copy = connection.copy_out(&format!("COPY ({select}) TO STDOUT")).await.unwrap();
     while let Some(chunk) = copy.next_rows().await.unwrap() {
-        for row in chunk {
-            copy_text_row(&row, &mut fields).unwrap();
-            seen.push(
-                fields.iter().map(|field| field.as_ref().map(|f| String::from_utf8(f.to_vec()).unwrap())).collect::<Vec<_>>(),
-            );
+        for row in chunk.rows() {
+            let mut fields = Vec::new();
+            copy_text_row(row, |_, field| {
+                fields.push(field.map(|text| String::from_utf8(text.to_vec()).unwrap()));
+                Ok::<_, DecodeError>(())
+            })
+            .unwrap();
+            seen.push(fields);
         }
     }
     assert_eq!(seen, expected);
@@ -192,7 +194,7 @@ async fn copied_values_are_those_of_the_table() {
     assert_eq!(copy.format(), CopyFormat::Binary);
     let (mut decoder, mut seen) = (BinaryCopy::default(), Vec::new());
     while let Some(chunk) = copy.next_rows().await.unwrap() {
-        for message in chunk {
+        for message in chunk.rows() {
             if let Some(row) = decoder.row(&message).unwrap() {
                 seen.push(row.map(|field| field.map(|f| String::from_utf8(f.to_vec()).unwrap())).collect::<Vec<_>>());
             }
@@ -345,7 +347,7 @@ async fn a_reader_that_is_interrupted_all_the_time_misses_nothing() {
             let ReplicationMessage::Data { data, .. } = message else { continue };
             largest = largest.max(data.len());
             if let Message::Insert(insert) = pgoutput(&data).unwrap() {
-                assert_eq!(insert.new.values().next(), Some(TupleValue::Text(expected.to_string().into())));
+                assert_eq!(insert.new.values().next(), Some(TupleValue::Text((&Bytes::from(expected.to_string())).into())));
                 expected += 1;
             }
         }

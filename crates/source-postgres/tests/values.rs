@@ -11,7 +11,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use rowtide_api::{Kind, Props, Schema, Value};
 use rowtide_cdc::{Column, ColumnTypes, TableId};
-use rowtide_source_postgres::decode::copy_text_row;
+use rowtide_source_postgres::decode::{DecodeError, Part, copy_text_row};
 use rowtide_source_postgres::options::postgres_config_def;
 use rowtide_source_postgres::slab::Slab;
 use rowtide_source_postgres::types::{PgType, PgTypes, TypeOptions, TypeRegistry};
@@ -28,7 +28,11 @@ fn golden(name: &str) -> Vec<Fields> {
     text.split_inclusive(|byte| *byte == b'\n')
         .map(|line| {
             let mut fields = Fields::new();
-            copy_text_row(&Bytes::copy_from_slice(line), &mut fields).unwrap();
+            copy_text_row((&Bytes::copy_from_slice(line)).into(), |_, field| {
+                fields.push(field.map(Part::keep));
+                Ok::<_, DecodeError>(())
+            })
+            .unwrap();
             fields
         })
         .collect()
@@ -76,7 +80,7 @@ fn decoded(options: &[(&str, &str)]) -> Vec<(String, Schema, Vec<Value>)> {
         let schema = Schema { optional: column.optional || schema.optional, ..schema };
         let decoder = types.decoder(&TableId::in_schema("public", "all_types"), column, &schema.clone().shared());
         let value =
-            |row: &Fields| row[index].as_ref().map_or(Value::Null, |raw| decoder.text(raw, &mut Slab::default()).unwrap());
+            |row: &Fields| row[index].as_ref().map_or(Value::Null, |raw| decoder.text(raw.into(), &mut Slab::default()).unwrap());
         decoded.push((column.name.to_string(), schema, rows.iter().map(value).collect()));
     }
     decoded
@@ -299,7 +303,7 @@ fn what_is_no_number_becomes_null_or_stops_the_connector_as_asked() {
         let schema = types.schema(&column).unwrap().optional().shared();
         types
             .decoder(&TableId::in_schema("public", "numeric_nan"), &column, &schema)
-            .text(&Bytes::from_static(b"NaN"), &mut Slab::default())
+            .text((&Bytes::from_static(b"NaN")).into(), &mut Slab::default())
     };
     assert_eq!(decode("warn").unwrap(), Value::Null);
     assert_eq!(decode("skip").unwrap(), Value::Null);
@@ -354,7 +358,7 @@ proptest! {
                 schema.default.iter().for_each(|default| drop(value_json(default, &schema)));
                 let decoder = types.decoder(&TableId::in_schema("s", "t"), column, &schema.clone().optional().shared());
                 for raw in [&spoilt, &head.to_vec(), &random] {
-                    if let Ok(value) = decoder.text(&Bytes::copy_from_slice(raw), &mut Slab::default()) {
+                    if let Ok(value) = decoder.text((&Bytes::copy_from_slice(raw)).into(), &mut Slab::default()) {
                         value_json(&value, &schema);
                     }
                 }

@@ -1,6 +1,6 @@
 //! A fixed amount of work for `bench/instructions.py`, which counts its instructions: a real task (source, converters, Kafka
 //! sink) is fed the recorded messages of `bench/recorded`, transaction by transaction.
-//! `cargo run --release -p rowtide-system-tests --example hot_path -- rows|wide EVENTS [WITH_SCHEMAS]`
+//! `cargo run --release -p rowtide-system-tests --example hot_path -- rows|wide EVENTS [with-schemas|avro]`
 //!
 //! The PostgreSQL and the Kafka of the tests are real; only the replication stream is not, so that each run reads the
 //! same bytes. A transaction is sent when the records of the one before are acknowledged: what is read together, and with
@@ -38,7 +38,7 @@ const AT_ONCE: usize = 2;
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [load, events, rest @ ..] = arguments.as_slice() else {
-        return Err("usage: hot_path rows|wide EVENTS [WITH_SCHEMAS]".into());
+        return Err("usage: hot_path rows|wide EVENTS [with-schemas|avro]".into());
     };
     let events: usize = events.parse()?;
     let bench = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bench");
@@ -49,7 +49,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
-    let mut config = configuration(&database, rest.first().map_or("false", |_| "true"));
+    let mut config = configuration(&database, rest.first().map_or("", String::as_str));
     let server = format!("{}:{}", text(&config, "database.hostname"), text(&config, "database.port"));
     config.set("database.port", port.to_string());
     let (acknowledged, acks) = watch::channel(0);
@@ -71,13 +71,25 @@ fn text<'a>(config: &'a Props, name: &str) -> &'a str {
     config.get(name).unwrap_or_default()
 }
 
-fn configuration(database: &Database, schemas: &str) -> Props {
+/// `format`: JSON without schemas, unless it is `with-schemas`, or `avro` by the registry of the tests.
+fn configuration(database: &Database, format: &str) -> Props {
+    let registry = if format == "avro" {
+        format!("{}/apis/ccompat/v7", rowtide_testkit::need("ROWTIDE_TEST_REGISTRY"))
+    } else {
+        String::new()
+    };
+    let (class, option, value) = match format {
+        "avro" => ("io.confluent.connect.avro.AvroConverter", "schema.registry.url", registry.as_str()),
+        "with-schemas" => ("org.apache.kafka.connect.json.JsonConverter", "schemas.enable", "true"),
+        _ => ("org.apache.kafka.connect.json.JsonConverter", "schemas.enable", "false"),
+    };
+    let (key, of_value) = (format!("key.converter.{option}"), format!("value.converter.{option}"));
     let extra = [
         ("snapshot.mode", "no_data"),
-        ("key.converter.schemas.enable", schemas),
-        ("value.converter.schemas.enable", schemas),
-        ("key.converter", "org.apache.kafka.connect.json.JsonConverter"),
-        ("value.converter", "org.apache.kafka.connect.json.JsonConverter"),
+        (&key, value),
+        (&of_value, value),
+        ("key.converter", class),
+        ("value.converter", class),
         ("producer.override.linger.ms", "0"),
         ("producer.override.batch.size", "262144"),
     ];
@@ -91,7 +103,7 @@ fn configuration(database: &Database, schemas: &str) -> Props {
 fn start(config: Props, acknowledged: watch::Sender<usize>, offsets: &Path) -> Result<TaskHandle> {
     let plugins = Arc::new(Plugins {
         sources: vec![Box::new(rowtide_source_postgres::PostgresConnector)],
-        converters: rowtide_converters::ALL.iter().collect(),
+        converters: rowtide_converters::ALL.iter().chain(rowtide_schema_registry::ALL).collect(),
         header_converters: rowtide_converters::HEADERS.iter().collect(),
         ..Plugins::default()
     });

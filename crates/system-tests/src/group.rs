@@ -1,7 +1,7 @@
 //! A group of Connect workers with a connector under load: the scene of the tests of groups.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rowtide_testkit::group::Group;
@@ -68,10 +68,20 @@ impl Scene {
         self.reader.borrow_mut().read().to_vec()
     }
 
-    /// The worker has the connector, runs it, and changes go on arriving.
+    /// The worker has the connector, runs it, is past the snapshot (a Java worker that loses its task amid one starts it over), and changes go on
+    /// arriving.
     pub fn goes_on(&self, rest: &Rest) {
-        assert_eq!(rest.ok("GET", "/connectors", None), json!([self.database.name]));
+        // a Java worker knows of connectors once it has read the topic of configurations, or answers nothing while the group forms anew
+        wait_until("the worker has the connector", LONG, || {
+            (rest.try_send("GET", "/connectors", None)?.body == json!([self.database.name])).then_some(())
+        });
         rest.wait_running(&self.database.name);
+        let path = format!("/connectors/{}/offsets", self.database.name);
+        wait_until("the stored offset is past the snapshot", LONG, || {
+            let stored = rest.try_send("GET", &path, None)?.body;
+            let stored = stored["offsets"].as_array().filter(|stored| !stored.is_empty())?;
+            stored.iter().all(|stored| stored["offset"]["snapshot"].is_null()).then_some(())
+        });
         self.records_come();
     }
 
@@ -82,11 +92,16 @@ impl Scene {
         wait_until("records arrive", LONG, || (self.read().len() > before + 300).then_some(()));
     }
 
-    /// Waits until the last change is there; no gap, order kept, final state equal, one snapshot.
-    pub fn verdict(&self, load: Load) -> usize {
+    /// Ends the load and waits until its last change is there: nothing is under way then.
+    pub fn comes_to_rest(&self, load: Load) {
         load.stop();
         let mark = audit::mark_end(&self.database);
         wait_until("the last change arrives", LONG, || audit::has_mark(&self.read(), mark).then_some(()));
+    }
+
+    /// Waits until the last change is there; no gap, order kept, final state equal, one snapshot.
+    pub fn verdict(&self, load: Load) -> usize {
+        self.comes_to_rest(load);
         let records = self.read();
         let rows = records.iter().filter(|record| record.value["op"] == "r");
         let rounds: BTreeSet<i64> = rows.map(|row| row.value["source"]["lsn"].as_i64().expect("an lsn")).collect();
@@ -99,4 +114,36 @@ impl Scene {
 pub fn start_broker(broker: &mut Broker) {
     broker.launch();
     wait_until("the broker takes connections", LONG, || std::net::TcpStream::connect(broker.address()).ok());
+}
+
+/// A second connector, on a database of its own with one row.
+pub fn add_small(group: &str, rest: &Rest) -> (Database, Cleanup) {
+    let database = Database::new(&format!("{group}_small"));
+    database.sql("CREATE TABLE small (id int PRIMARY KEY); INSERT INTO small VALUES (1)");
+    let options = [("table.include.list", "public.small"), ("publication.autocreate.mode", "filtered")];
+    rest.create(&database.name, &database.connector(&options), None);
+    let topics = Cleanup(database.name.clone());
+    (database, topics)
+}
+
+/// Where connectors and tasks are, by worker id, and how many: once all of them run.
+pub fn workers(rest: &Rest, names: &[&str]) -> BTreeMap<String, usize> {
+    wait_until("all run", LONG, || {
+        let mut workers = BTreeMap::new();
+        for name in names {
+            let status = rest.try_send("GET", &format!("/connectors/{name}/status"), None)?.body;
+            for unit in [&status["connector"], &status["tasks"][0]] {
+                if unit["state"] != "RUNNING" {
+                    return None;
+                }
+                *workers.entry(unit["worker_id"].as_str()?.to_owned()).or_default() += 1;
+            }
+        }
+        Some(workers)
+    })
+}
+
+/// Waits until the work is divided among so many workers.
+pub fn wait_shared(rest: &Rest, names: &[&str], among: usize) {
+    wait_until(&format!("{among} workers share the work"), LONG, || (workers(rest, names).len() == among).then_some(()));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rowtide_kafka::{Admin, ClientConfig, Consumer, Producer, ProducerRecord, StartOffset};
+use rowtide_kafka::{Admin, ClientConfig, ConsumedRecord, Consumer, Producer, ProducerRecord, StartOffset};
 use serde_json::Value;
 
 /// A record.
@@ -15,6 +15,8 @@ pub struct Record {
     pub key: Value,
     /// JSON; null when it is a tombstone
     pub value: Value,
+    /// names and texts; empty where they were not read
+    pub headers: BTreeMap<String, String>,
 }
 
 fn config() -> ClientConfig {
@@ -31,7 +33,8 @@ fn config_with(broker: &str, isolation: &str) -> ClientConfig {
     ClientConfig::from_properties(&properties).expect("a client")
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+/// What a future gives, without anything else running.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
@@ -50,7 +53,7 @@ pub fn read(topic: &str) -> Vec<Record> {
 }
 
 /// Takes key and value of each record that the topic holds now, as bytes; none if there is no such topic.
-pub fn each(topic: &str, take: impl FnMut(Option<&[u8]>, Option<&[u8]>)) {
+pub fn each(topic: &str, take: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send) {
     Reader::new(&rowtide_testkit::kafka(), topic).each_new(take);
 }
 
@@ -82,12 +85,25 @@ impl Reader {
     /// Everything that the topic holds now.
     pub fn read(&mut self) -> &[Record] {
         let (topic, mut records) = (self.topic.clone(), std::mem::take(&mut self.records));
-        self.each_new(|key, value| records.push(Record { topic: topic.clone(), key: json(key), value: json(value) }));
+        self.each_record(|ConsumedRecord { record, .. }| {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let headers = record.headers.iter().map(|(name, value)| (text(name), text(value.as_deref().unwrap_or_default())));
+            records.push(Record {
+                topic: topic.clone(),
+                key: json(record.key.as_deref()),
+                value: json(record.value.as_deref()),
+                headers: headers.collect(),
+            });
+        });
         self.records = records;
         &self.records
     }
 
-    fn each_new(&mut self, mut take: impl FnMut(Option<&[u8]>, Option<&[u8]>)) {
+    fn each_new(&mut self, mut take: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send) {
+        self.each_record(|ConsumedRecord { record, .. }| take(record.key.as_deref(), record.value.as_deref()));
+    }
+
+    fn each_record(&mut self, mut take: impl FnMut(&ConsumedRecord) + Send) {
         let Self { config, topic, consumer, runtime, .. } = self;
         runtime.block_on(async {
             let consumer = match consumer {
@@ -102,9 +118,7 @@ impl Reader {
                     consumer.insert(new)
                 }
             };
-            let mut take = |consumed: rowtide_kafka::ConsumedRecord| {
-                take(consumed.record.key.as_deref(), consumed.record.value.as_deref());
-            };
+            let mut take = |consumed: ConsumedRecord| take(&consumed);
             consumer.read_to_end(&mut take).await.expect("the topic's records");
         });
     }
@@ -114,6 +128,11 @@ impl Reader {
 pub fn brokers(broker: &str) -> Option<usize> {
     let found = block_on(async { Admin::new(config_of(broker)).expect("admin").describe_cluster().await });
     found.ok().map(|cluster| cluster.brokers.len())
+}
+
+/// How many members a group has.
+pub fn members(broker: &str, group: &str) -> usize {
+    block_on(async { Admin::new(config_of(broker)).expect("admin").group_members(group).await.expect("the group") }).len()
 }
 
 /// The node that leads a topic of one partition.
@@ -131,7 +150,39 @@ pub fn delete_at(broker: &str, topic: &str) {
 
 /// Writes a record into a topic.
 pub fn write(topic: &str, key: &str, value: &str) {
-    let record = ProducerRecord {
+    write_at(&rowtide_testkit::kafka(), topic, key, value);
+}
+
+/// The same at another broker.
+pub fn write_at(broker: &str, topic: &str, key: &str, value: &str) {
+    block_on(async {
+        let (deliveries, mut delivered) = tokio::sync::mpsc::unbounded_channel();
+        let producer = Producer::new(config_of(broker), deliveries).expect("a producer");
+        producer.send_batch(vec![record(topic, key, value)]).await.expect("a batch");
+        producer.flush().await;
+        delivered.recv().await.expect("a delivery").result.expect("the record is written");
+    });
+}
+
+/// Writes a record in a transaction that is aborted: who reads what is not committed is shown it.
+pub fn write_and_abort(topic: &str, key: &str, value: &str) {
+    block_on(async {
+        let (deliveries, mut delivered) = tokio::sync::mpsc::unbounded_channel();
+        let id = rowtide_testkit::unique("aborts");
+        let properties = [("bootstrap.servers", rowtide_testkit::kafka()), ("transactional.id", id)];
+        let properties = properties.map(|(name, value)| (name.to_owned(), value)).into();
+        let producer =
+            Producer::new(ClientConfig::from_properties(&properties).expect("properties"), deliveries).expect("a producer");
+        producer.init_transactions().await.expect("a coordinator");
+        producer.send_batch(vec![record(topic, key, value)]).await.expect("a batch");
+        producer.flush().await;
+        delivered.recv().await.expect("a delivery").result.expect("the record is written");
+        producer.abort_transaction().await.expect("it is aborted");
+    });
+}
+
+fn record(topic: &str, key: &str, value: &str) -> ProducerRecord {
+    ProducerRecord {
         topic: topic.into(),
         partition: None,
         key: Some(key.to_owned().into()),
@@ -139,14 +190,7 @@ pub fn write(topic: &str, key: &str, value: &str) {
         headers: std::sync::Arc::default(),
         timestamp: None,
         token: 0,
-    };
-    block_on(async {
-        let (deliveries, mut delivered) = tokio::sync::mpsc::unbounded_channel();
-        let producer = Producer::new(config(), deliveries).expect("a producer");
-        producer.send_batch(vec![record]).await.expect("a batch");
-        producer.flush().await;
-        delivered.recv().await.expect("a delivery").result.expect("the record is written");
-    });
+    }
 }
 
 /// Deletes all topics that have this in their names: heartbeats, too.
@@ -172,6 +216,7 @@ pub fn of_line(line: &Value) -> Record {
         topic: line["topic"].as_str().unwrap_or_default().to_owned(),
         key: line["key"].clone(),
         value: line["value"].clone(),
+        headers: BTreeMap::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rowtide_api::failpoint::{Failpoint, Phase};
 use rowtide_system_tests::audit::{Load, Mix};
-use rowtide_system_tests::group::{AT_ONCE, LONG, Scene, start_broker};
+use rowtide_system_tests::group::{AT_ONCE, LONG, Scene};
 use rowtide_system_tests::scene::note;
 use rowtide_system_tests::topics;
 use rowtide_testkit::kafka::{Broker, Extras};
@@ -23,8 +23,8 @@ fn scene(name: &str) -> Scene {
 }
 
 /// A worker whose connector has taken its snapshot: that it is over is committed, so that nothing of it comes again.
-fn start(scene: &Scene, home: &Home) -> Rowtide {
-    let rowtide = home.distributed(&scene.group, &enabled(""));
+fn start(scene: &Scene, home: &Home, more: &str) -> Rowtide {
+    let rowtide = home.distributed(&scene.group, &enabled(more));
     scene.create(&rowtide.rest);
     rowtide.rest.wait_running(&scene.database.name);
     wait_until("the end of its snapshot is committed", LONG, || {
@@ -51,7 +51,7 @@ fn dies_at(point: Failpoint) {
     let mut random = Random::of(point.name());
     let scene = scene(&format!("once_{}", point.name().replace('-', "_")));
     let mut home = Home::default();
-    start(&scene, &home).stop();
+    start(&scene, &home, "").stop();
     let load = Load::start(&scene.database, Mix::All);
     for _ in 0..kills() {
         let count = 1 + random.below(if point == Failpoint::RecordAcked { 900 } else { 20 });
@@ -80,7 +80,7 @@ fn each_change_is_committed_once_whatever_step_the_worker_dies_at() {
 fn a_worker_that_slept_through_the_loss_of_its_task_writes_nothing_that_is_read() {
     let scene = scene("once_zombie");
     let (one, two) = (Home::default(), Home::default());
-    let first = start(&scene, &one);
+    let first = start(&scene, &one, "");
     let load = Load::start(&scene.database, Mix::All);
     scene.records_come();
     let second = two.distributed(&scene.group, &enabled(""));
@@ -112,26 +112,50 @@ fn worker_of(rest: &Rest, name: &str) -> String {
     })
 }
 
+/// A cluster of three in which the loss of one takes nothing away.
+fn replicated() -> (Vec<Broker>, String) {
+    let lines = "transaction.state.log.replication.factor=3\ntransaction.state.log.min.isr=2\noffsets.topic.replication.factor=3\n\
+                 default.replication.factor=3\n";
+    let mut brokers = Broker::cluster(3);
+    for broker in &mut brokers {
+        broker.format(&Extras { properties: lines.to_owned(), ..Extras::default() });
+        broker.launch();
+    }
+    let bootstrap = brokers.iter().map(Broker::address).collect::<Vec<_>>().join(",");
+    all_there(&bootstrap);
+    (brokers, bootstrap)
+}
+
+fn all_there(bootstrap: &str) {
+    wait_until("all brokers are there", LONG, || (topics::brokers(bootstrap) == Some(3)).then_some(()));
+}
+
 #[test]
-fn transactions_go_on_when_their_coordinator_is_killed_and_comes_back() {
-    let mut broker = Broker::new();
-    broker.format(&Extras::default());
-    start_broker(&mut broker);
-    let scene = Scene::at("once_coordinator", &broker.address()).committed(&broker.address());
+fn transactions_go_on_when_their_coordinator_is_killed() {
+    let (mut brokers, bootstrap) = replicated();
+    let scene = Scene::at("once_coordinator", &bootstrap).committed(&bootstrap);
     let home = Home::default();
-    let rowtide = start(&scene, &home);
+    let storage = ["config", "offset", "status"].map(|what| format!("{what}.storage.replication.factor=3\n")).concat();
+    let rowtide = start(&scene, &home, &storage);
     let load = Load::start(&scene.database, Mix::All);
     for _ in 0..kills() {
-        scene.records_come();
-        broker.stop(true);
-        start_broker(&mut broker);
-        // what the dead broker's transactions left open may hold the task up until transaction.timeout.ms (a minute)
-        wait_until("the task reads its slot again", LONG, || (scene.database.slot("active") == "t").then_some(()));
+        // each in turn: one of them coordinates
+        for broker in &mut brokers {
+            scene.records_come();
+            broker.stop(true);
+            scene.records_come();
+            broker.launch();
+            all_there(&bootstrap);
+        }
     }
     scene.records_come();
     once(&scene, load);
     rowtide.stop();
-    note("transaction coordinator killed and started", "exactly once", "each change committed once");
+    note(
+        "each of three brokers killed and started, the transaction coordinator among them",
+        "exactly once",
+        "each change committed once",
+    );
 }
 
 #[test]

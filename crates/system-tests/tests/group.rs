@@ -1,14 +1,12 @@
 //! A group of Connect workers: Rowtide takes connectors, offsets and states over from Java workers and gives them back, with no
 //! gap and no second snapshot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use rowtide_runtime::backup::Directory;
 use rowtide_system_tests::audit::{Load, Mix};
-use rowtide_system_tests::group::{AT_ONCE, LONG, Scene, start_broker};
-use rowtide_system_tests::topics::Cleanup;
+use rowtide_system_tests::backups;
+use rowtide_system_tests::group::{AT_ONCE, LONG, Scene, add_small, start_broker, wait_shared, workers};
 use rowtide_testkit::kafka::{Broker, Extras};
-use rowtide_testkit::postgres::Database;
 use rowtide_testkit::rest::Rest;
 use rowtide_testkit::rowtide::Home;
 use rowtide_testkit::wait_until;
@@ -85,10 +83,8 @@ fn a_connector_is_managed_as_on_a_java_worker() {
     scene.create(rest);
     let load = Load::start(&scene.database, Mix::NoDeletes);
     scene.goes_on(rest);
-    let backups = Directory::new(home.path().join("backups").to_str().expect("a path")).expect("a directory");
     wait_until("configuration and offset are backed up", LONG, || {
-        let names = backups.list().expect("a directory");
-        let backup = backups.read(names.last()?).expect("a whole one");
+        let backup = backups::newest(&home.path().join("backups"))?;
         backup.connector(&name).filter(|kept| kept.config.is_some() && !kept.offsets.is_empty()).map(|_| ())
     });
     let path = |rest: &str| format!("/connectors/{name}{rest}");
@@ -138,44 +134,7 @@ fn a_group_with_what_is_not_built_in_is_not_joined_unless_told_so() {
     rowtide.rest.ok("PUT", &format!("/connectors/{}/resume", scene.database.name), None);
     let trace = rowtide.rest.wait_failed(&scene.database.name);
     assert!(trace.contains("TimestampRouter"), "{trace}");
-    // likewise one whose offsets nobody here would find
-    let own = [("table.include.list", "public.orders"), ("offsets.storage.topic", "elsewhere")];
-    rowtide.rest.create("own-offsets", &scene.database.connector(&own), None);
-    let trace = rowtide.rest.wait_failed("own-offsets");
-    assert!(trace.contains("offsets.storage.topic=elsewhere"), "{trace}");
     rowtide.stop();
-}
-
-/// A second connector, on a database of its own with one row.
-fn add_small(group: &str, rest: &Rest) -> (Database, Cleanup) {
-    let database = Database::new(&format!("{group}_small"));
-    database.sql("CREATE TABLE small (id int PRIMARY KEY); INSERT INTO small VALUES (1)");
-    let options = [("table.include.list", "public.small"), ("publication.autocreate.mode", "filtered")];
-    rest.create(&database.name, &database.connector(&options), None);
-    let topics = Cleanup(database.name.clone());
-    (database, topics)
-}
-
-/// Where connectors and tasks are, by worker id, and how many: once all of them run.
-fn workers(rest: &Rest, names: &[&str]) -> BTreeMap<String, usize> {
-    wait_until("all run", LONG, || {
-        let mut workers = BTreeMap::new();
-        for name in names {
-            let status = rest.try_send("GET", &format!("/connectors/{name}/status"), None)?.body;
-            for unit in [&status["connector"], &status["tasks"][0]] {
-                if unit["state"] != "RUNNING" {
-                    return None;
-                }
-                *workers.entry(unit["worker_id"].as_str()?.to_owned()).or_default() += 1;
-            }
-        }
-        Some(workers)
-    })
-}
-
-/// Waits until the work is divided among so many workers.
-fn wait_shared(rest: &Rest, names: &[&str], among: usize) {
-    wait_until(&format!("{among} workers share the work"), LONG, || (workers(rest, names).len() == among).then_some(()));
 }
 
 #[test]

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
 
-use rowtide_runtime::backup::{Backup, Directory};
+use rowtide_runtime::backup::Backup;
 use rowtide_system_tests::audit::{self, Mix};
+use rowtide_system_tests::backups;
 use rowtide_system_tests::scene::{LONG, Scene};
 use rowtide_system_tests::topics::{self, Record};
 use rowtide_testkit::postgres::{Database, Server};
-use rowtide_testkit::rowtide::{Home, Rowtide};
+use rowtide_testkit::rowtide::{Home, Rowtide, refused, said};
 use rowtide_testkit::wait_until;
 
 /// `rowtide run` on a database of its own.
@@ -58,24 +59,8 @@ impl Run {
     }
 
     fn backup(&self) -> Backup {
-        let directory = self.home.path().join("data/backups");
-        let directory = Directory::new(&directory.display().to_string()).expect("a directory");
-        directory.read(&directory.list().expect("backups").pop().expect("a backup")).expect("a whole backup")
+        backups::newest(&self.home.path().join("data/backups")).expect("a backup")
     }
-}
-
-/// What it says when all is well.
-fn said(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    text
-}
-
-/// What it says, on both ways, when it refuses.
-fn refused(output: &Output) -> String {
-    let text = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text)).concat();
-    assert_eq!(output.status.code(), Some(3), "{text}");
-    text
 }
 
 fn has_rows_of_a_snapshot(records: &[Record]) -> bool {
@@ -95,10 +80,10 @@ fn lost_offsets_come_back_from_a_scheduled_backup_with_no_gap_and_no_second_snap
     scene.wait_more(500);
     load.stop();
     scene.wait_end();
-    let directory = Directory::new(&home.path().join("backups").display().to_string()).expect("a directory");
+    let directory = home.path().join("backups");
     let kept = || {
         let confirmed: i64 = scene.database.slot("confirmed_flush_lsn - '0/0'").parse().ok()?;
-        let backup = directory.read(directory.list().ok()?.last()?).ok()?;
+        let backup = backups::newest(&directory)?;
         let (_, offset) = backup.connector(&name)?.offsets.first()?.clone();
         let place = ["lsn", "lsn_commit", "rowtide_idle"].iter().filter_map(|key| offset.int(key)).max()?;
         (place >= confirmed).then_some(())
@@ -107,7 +92,7 @@ fn lost_offsets_come_back_from_a_scheduled_backup_with_no_gap_and_no_second_snap
     rowtide.kill();
     scene.database.wait_slot_free();
     // a kill may come between the writing of one and the removal of another
-    assert!((1..=6).contains(&directory.list().expect("backups").len()));
+    assert!((1..=6).contains(&backups::list(&directory).len()));
 
     fs::remove_file(scene.offsets_file()).expect("the offsets are lost");
     audit::transactions(&scene.database.url(), Mix::All, 20);

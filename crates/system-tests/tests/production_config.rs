@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use rowtide_system_tests::audit::{Load, Mix};
+use rowtide_system_tests::group::Scene;
 use rowtide_system_tests::topics::{self, Cleanup};
+use rowtide_testkit::kafka;
 use rowtide_testkit::postgres::{Database, Role};
 use rowtide_testkit::rowtide::Home;
 use rowtide_testkit::wait_until;
@@ -128,19 +131,65 @@ fn a_worker_takes_the_password_from_its_environment_provider_and_writes_to_kafka
 }
 
 #[test]
-fn the_avro_converter_is_refused_with_what_there_is_instead() {
+fn with_the_avro_converter_it_runs_unchanged_too() {
     let database = Database::new("production_avro");
-    let home = Home::default();
-    let rowtide = home.run(&[]);
-    let mut config = database.connector(&[]);
+    let _topics = Cleanup(database.name.clone());
+    database.sql(SCHEMA);
+    let mut home = Home::default();
+    home.set("POSTGRES_PASSWORD", "postgres");
+    let mut config = configuration(&database, "postgres");
+    config.insert("database.password".into(), "postgres".into());
+    config.insert("topic.prefix".into(), database.name.clone().into());
+    config.insert("transforms.route.regex".into(), format!("{}\\.public\\.(.*)", database.name).into());
+    config.insert("transforms.route.replacement".into(), format!("{}.cdc.$1", database.name).into());
     for side in ["key", "value"] {
         config.insert(format!("{side}.converter"), "io.confluent.connect.avro.AvroConverter".into());
-        config.insert(format!("{side}.converter.schema.registry.url"), "http://schema-registry:8081".into());
+        let url = format!("{}/apis/ccompat/v7", rowtide_testkit::need("ROWTIDE_TEST_REGISTRY"));
+        config.insert(format!("{side}.converter.schema.registry.url"), url.into());
     }
-    let answer = rowtide.rest.send("PUT", "/connectors/orders-cdc/config", Some(&Value::Object(config)));
-    assert_eq!(answer.status, 400, "{answer:?}");
-    let message = answer.body["message"].as_str().unwrap_or_default();
-    for word in ["io.confluent.connect.avro.AvroConverter", "org.apache.kafka.connect.json.JsonConverter"] {
-        assert!(message.contains(word), "'{word}' is not in: {message}");
+    let rowtide = home.standalone("", &[]);
+    rowtide.rest.create("orders-cdc", &config, None);
+    let topic = format!("{}.cdc.orders", database.name);
+    let mut values = Vec::new();
+    wait_until("the snapshot is in Kafka", LONG, || {
+        values.clear();
+        topics::each(&topic, |_, value| values.push(value.unwrap_or_default().to_vec()));
+        (!values.is_empty()).then_some(())
+    });
+    // magic byte, id, no `before`, an `after`
+    assert_eq!((values[0][0], &values[0][5..7]), (0, &[0, 2][..]));
+    assert!(!rowtide.log().contains("did you mean"), "every property is known:\n{}", rowtide.log());
+    rowtide.stop();
+}
+
+#[test]
+fn a_worker_is_what_the_environment_of_a_container_says() {
+    let scene = Scene::new("by_environment");
+    let [config, offset, status] = scene.group.topics();
+    let broker = kafka();
+    let mut home = Home::default();
+    for (name, value) in [
+        ("BOOTSTRAP_SERVERS", broker.as_str()),
+        ("GROUP_ID", &scene.group.name),
+        ("CONFIG_STORAGE_TOPIC", &config),
+        ("OFFSET_STORAGE_TOPIC", &offset),
+        ("CONNECT_STATUS_STORAGE_TOPIC", &status),
+        ("ADVERTISED_HOST_NAME", "127.0.0.1"),
+        ("OFFSET_FLUSH_INTERVAL_MS", "200"),
+        ("CONNECT_KEY_CONVERTER_SCHEMAS_ENABLE", "false"),
+        ("CONNECT_VALUE_CONVERTER_SCHEMAS_ENABLE", "false"),
+    ] {
+        home.set(name, value);
     }
+    let load = Load::start(&scene.database, Mix::All);
+    let rowtide = home.by_environment();
+    scene.create(&rowtide.rest);
+    scene.goes_on(&rowtide.rest);
+    assert!(rowtide.rest.worker_id().starts_with("127.0.0.1:"), "{}", rowtide.rest.worker_id());
+    rowtide.stop();
+    // what it left in these topics, a worker with a file finds
+    let rowtide = home.distributed(&scene.group, "");
+    scene.goes_on(&rowtide.rest);
+    assert_eq!(scene.verdict(load), 0, "nothing comes twice after a clean stop");
+    rowtide.stop();
 }

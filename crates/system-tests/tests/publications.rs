@@ -103,6 +103,46 @@ fn a_publication_that_is_there_is_used_as_it_is_when_autocreate_is_disabled() {
     }
 }
 
+/// Two connectors that find no publication both make one. An event trigger holds the statements up until both are under way: before the name is
+/// looked for, so that the second finds it taken, or behind, so that it waits for the first one's transaction.
+#[test]
+fn of_two_connectors_that_make_one_publication_at_once_the_slower_one_uses_the_others() {
+    let home = Home::default();
+    let rowtide = home.run(&[]);
+    for (event, mode, on) in
+        [("start", "filtered", Database::new as fn(&str) -> Database), ("end", "all_tables", Database::new18)]
+    {
+        let database = on("pub_race");
+        database.sql(TABLES);
+        database.sql(&format!(
+            "CREATE FUNCTION hold() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(7); END';
+            CREATE EVENT TRIGGER hold ON ddl_command_{event} WHEN TAG IN ('CREATE PUBLICATION') EXECUTE FUNCTION hold()"
+        ));
+        let mut gate = database.session();
+        gate.send("SELECT pg_advisory_lock(7);");
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        wait_until("the gate is shut", LONG, || (database.sql(held) == "1").then_some(()));
+        let names = [database.name.clone(), format!("{}_2", database.name)];
+        let common = [("publication.autocreate.mode", mode), ("table.include.list", "public.a,public.b")];
+        for name in &names {
+            let own = [("slot.name", name.as_str()), ("topic.prefix", name.as_str())];
+            rowtide.rest.create(name, &database.connector(&[common, own].concat()), None);
+        }
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'CREATE PUBLICATION%'";
+        wait_until("both are under way", LONG, || (database.sql(waiting) == "2").then_some(()));
+        gate.send("SELECT pg_advisory_unlock(7);");
+        database.sql("INSERT INTO a VALUES (1)");
+        for name in &names {
+            let rows = || home.lines(name).iter().any(|line| line["value"]["after"]["id"] == 1);
+            wait_until(&format!("{name} goes on"), LONG, || rows().then_some(()));
+            rowtide.rest.wait_running(name);
+        }
+        assert_eq!(publication(&database, "count(*)"), "1");
+        assert_eq!(rowtide.log().matches("has made the publication").count(), if event == "start" { 1 } else { 2 });
+        names.iter().for_each(|name| rowtide.rest.delete(name));
+    }
+}
+
 #[test]
 fn the_slot_stays_after_a_stop_and_goes_with_slot_drop_on_stop() {
     let home = Home::default();

@@ -1,5 +1,6 @@
 //! The REST API held against a real Kafka Connect worker: every request goes to both, and the answers are compared field
-//! by field. What may differ stands in [`DIFFERENCES`], and nothing in it may be out of date.
+//! by field: to a standalone worker, to the leader of a group, and to a worker that has to send on what only the leader
+//! may answer. What may differ stands in `known-differences.toml`, and nothing in it may be out of date.
 //!
 //! Two resources are Rowtide's own, in place of Debezium's JMX: `POST /connectors/{name}/signals` (shown by `incremental.rs`) and
 //! `GET /connectors/{name}/snapshot` (by `progress.rs`). Connect answers 404 there.
@@ -8,50 +9,46 @@
 //! broker) and `ROWTIDE_TEST_PG`.
 
 use std::collections::BTreeSet;
-use std::process::{Command, Stdio};
 
+use rowtide_system_tests::group::AT_ONCE;
+use rowtide_system_tests::topics::Cleanup;
+use rowtide_testkit::group::Group;
 use rowtide_testkit::postgres::Database;
 use rowtide_testkit::rowtide::{Home, Rowtide};
-use rowtide_testkit::{SOON, binary, free_port, need, wait_until};
+use rowtide_testkit::{SOON, need, wait_until};
 use serde_json::{Map, Value, json};
 
-/// Request, path in the answer (`*` stands for anything) and reason of each difference that is meant.
-const DIFFERENCES: &[(&str, &str, &str)] = &[
-    ("GET /", "body.commit", "the worker's own commit"),
-    ("*", "body.*.documentation", "options are described in our own words"),
-    ("*", "media", "an answer to an unknown path or verb says what it is as well"),
-    ("POST /connectors *", "status", "no NullPointerException for a body without a configuration: 400"),
-    ("POST /connectors *", "body.error_code", "likewise"),
-    ("POST /connectors {\"name\":\"a\"}", "body.message", "likewise"),
-    ("POST /connectors null", "body.message", "likewise"),
-    ("PUT /connectors/a/config {\"x\":\"b\"}", "body.message", "a configuration is not repeated: it may hold passwords"),
-    ("POST /connectors *no.such.Class*", "body.message", "no name of a Java exception in front"),
-    ("POST /connectors *", "body.tasks", "a standalone worker has its tasks when it answers, as Connect's has"),
-    ("GET /connector-plugins/*", "body.connector.plugin.version.default_value", "declarations alone name no connector"),
-    ("PUT *validate {}", "status", "no wrapped BadRequestException without a connector.class: 400"),
-    ("PUT *validate {}", "body.error_code", "likewise"),
-    ("PUT *validate {}", "body.message", "likewise"),
-    ("PUT *validate *", "body.configs.*.value.recommended_values", "the converters and transforms that are built in"),
-    ("PUT *validate *", "body.configs.schema.exclude.list.value.visible", "options are not hidden by each other's values"),
-    ("PUT *validate *", "body.configs.database.hostname.value.errors.0", "a connection's error says what to do"),
-    (
-        "PUT *validate *RegexRouter*",
-        "body.configs.transforms.route.regex.value.errors",
-        "no NullPointerException as a second reason",
-    ),
-    ("PUT *validate *RegexRouter*", "body.error_count", "likewise"),
-    ("PUT /connectors/rest%20{side}/config *", "status", "Connect 4.3 answers 500 to an invalid Debezium configuration: 400"),
-    ("PUT /connectors/rest%20{side}/config *", "body.error_code", "likewise"),
-    ("PUT /connectors/rest%20{side}/config *", "body.message", "likewise"),
-];
+/// A difference that is meant: a row of `known-differences.toml`.
+struct Difference {
+    request: String,
+    path: String,
+    /// the mode of the workers that differ; none: all
+    worker: Option<String>,
+}
+
+fn differences() -> Vec<Difference> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../known-differences.toml");
+    let text = std::fs::read_to_string(path).expect("the list of known differences");
+    let document: toml_edit::DocumentMut = text.parse().expect("TOML");
+    let rows = document["rest"].as_array_of_tables().expect("rows of REST");
+    let text = |row: &toml_edit::Table, name: &str| row.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+    let row = |row: &toml_edit::Table| {
+        let needed = |name: &str| text(row, name).unwrap_or_else(|| panic!("a row of REST has no {name}: {row:?}"));
+        assert!(!needed("reason").is_empty());
+        Difference { request: needed("request"), path: needed("path"), worker: text(row, "worker") }
+    };
+    rows.iter().map(row).collect()
+}
 
 const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
 
 /// One of the two workers.
 struct Side {
     /// goes where a request says `{side}`
-    name: &'static str,
+    name: String,
     base: String,
+    /// `host:port` of this worker and of others of its group
+    hosts: Vec<String>,
     agent: ureq::Agent,
 }
 
@@ -64,9 +61,16 @@ struct Answer {
 }
 
 impl Side {
-    fn new(name: &'static str, base: &str) -> Self {
+    fn new(name: &str, base: &str) -> Self {
         let agent = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections(0).build().new_agent();
-        Self { name, base: base.trim_end_matches('/').to_owned(), agent }
+        let base = base.trim_end_matches('/').to_owned();
+        Self { name: name.to_owned(), hosts: vec![base.trim_start_matches("http://").to_owned()], base, agent }
+    }
+
+    /// A worker of a group in which others may have what is asked for.
+    fn of_group(name: &str, workers: &[&Rowtide]) -> Self {
+        let hosts: Vec<String> = workers.iter().map(|worker| worker.rest.worker_id().to_owned()).collect();
+        Self { hosts: hosts.clone(), ..Self::new(name, &format!("http://{}", hosts[0])) }
     }
 
     /// Sends a request, again while the worker is busy with another one's connectors.
@@ -80,7 +84,7 @@ impl Side {
 
     /// What is this side's own in the answer is made neutral.
     fn send_once(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
-        let mine = |text: &str| text.replace("{side}", self.name);
+        let mine = |text: &str| text.replace("{side}", &self.name);
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{}", self.base, mine(path)));
         if body.is_some() {
             request = request.header("Content-Type", "application/json");
@@ -90,8 +94,8 @@ impl Side {
             None => self.agent.run(request.body(()).unwrap()),
         }
         .unwrap_or_else(|error| panic!("{} {method} {path}: {error}", self.name));
-        let host = self.base.trim_start_matches("http://");
-        let neutral = |text: &str| text.replace(self.name, "{side}").replace(host, "{host}");
+        let own = |text: String, host: &String| text.replace(host, "{host}");
+        let neutral = |text: &str| self.hosts.iter().fold(text.replace(&self.name, "{side}"), own);
         let header = |name: &str| response.headers().get(name).map(|value| neutral(value.to_str().unwrap()));
         let (media, location) = (header("content-type"), header("location"));
         let status = response.status().as_u16();
@@ -107,26 +111,50 @@ impl Side {
     }
 }
 
-/// A standalone worker that writes what it is asked to as Connect's does, and its REST.
-fn worker() -> (Home, Rowtide, Side) {
-    let home = Home::default();
-    let base = format!("http://127.0.0.1:{}", free_port());
-    let mut command = Command::new(binary());
-    command.arg("standalone").arg(home.worker_file(&format!("listeners={base}")));
-    let rowtide = home.spawn(command, Stdio::null());
-    rowtide.wait_log("REST answers at");
-    (home, rowtide, Side::new("sideb", &base))
-}
-
 /// Both sides, and what they disagreed on.
-struct Pair {
+struct Pair<'a> {
     java: Side,
     rowtide: Side,
+    /// of Rowtide's worker
+    mode: &'static str,
+    known: &'a [Difference],
     found: Vec<String>,
     used: BTreeSet<usize>,
+    /// verb and path of every request, as [`general`] has it
+    sent: BTreeSet<String>,
 }
 
-impl Pair {
+/// A request without the names in it.
+fn general(method: &str, path: &str) -> String {
+    let path = path.split('?').next().unwrap_or_default();
+    let mut segments: Vec<&str> = path.split('/').collect();
+    let named = matches!(segments.get(1..3), Some(["connectors", _] | ["admin", "loggers"]));
+    let at = if segments.get(1) == Some(&"admin") { 3 } else { 2 };
+    if named && segments.len() > at {
+        segments[at] = "*";
+    }
+    format!("{method} {}", segments.join("/"))
+}
+
+/// Every request whose answer by a Java worker was captured, as [`general`] has it.
+fn captured() -> BTreeSet<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../lab/samples/postgres");
+    let files = std::fs::read_dir(folder).expect("the samples").map(|file| file.expect("a sample").path());
+    let of_rest = files.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rest-")));
+    let request = |path: std::path::PathBuf| {
+        let sample: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("a sample")).expect("JSON");
+        let text = |name: &str| sample["request"][name].as_str().expect("a captured request").to_owned();
+        general(&text("method"), &text("path"))
+    };
+    of_rest.map(request).collect()
+}
+
+impl<'a> Pair<'a> {
+    fn new(number: usize, rowtide: Side, mode: &'static str, known: &'a [Difference]) -> Self {
+        let java = Side::new(&format!("sidea{number}"), &need("ROWTIDE_TEST_CONNECT"));
+        Self { java, rowtide, mode, known, found: Vec::new(), used: BTreeSet::new(), sent: BTreeSet::new() }
+    }
+
     fn both(&mut self, method: &str, path: &str, body: Option<Value>) {
         let text = body.map(|body| body.to_string());
         self.raw(method, path, text.as_deref(), |answer| answer);
@@ -134,6 +162,7 @@ impl Pair {
 
     /// Sends to both and compares what `part` leaves of the answers.
     fn raw(&mut self, method: &str, path: &str, body: Option<&str>, part: impl Fn(Value) -> Value) {
+        self.sent.insert(general(method, path));
         let [java, rowtide] = [&self.java, &self.rowtide].map(|side| side.send(method, path, body));
         let mut differences = Vec::new();
         let mut note = |path: &str, java: String, rowtide: String| {
@@ -147,12 +176,19 @@ impl Pair {
         compare("body", &part(java.body), &part(rowtide.body), &mut differences);
         let request = format!("{method} {path}{}", body.map(|body| format!(" {body}")).unwrap_or_default());
         for (path, java, rowtide) in differences {
-            let listed = DIFFERENCES.iter().position(|(of, at, _)| matches(of, &request) && matches(at, &path));
+            let listed = self.known.iter().position(|row| {
+                matches(&row.request, &request)
+                    && matches(&row.path, &path)
+                    && row.worker.as_deref().is_none_or(|mode| mode == self.mode)
+            });
             match listed {
                 Some(index) => {
                     self.used.insert(index);
                 }
-                None => self.found.push(format!("{request}\n  {path}\n    Connect: {java}\n    Rowtide: {rowtide}")),
+                None => self.found.push(format!(
+                    "{} ({})\n{request}\n  {path}\n    Connect: {java}\n    Rowtide: {rowtide}",
+                    self.rowtide.name, self.mode
+                )),
             }
         }
     }
@@ -172,9 +208,9 @@ impl Pair {
 }
 
 /// What a failed test would leave behind on the worker that others use too.
-impl Drop for Pair {
+impl Drop for Pair<'_> {
     fn drop(&mut self) {
-        let _ = self.java.agent.delete(format!("{}/connectors/rest%20sidea", self.java.base)).call();
+        let _ = self.java.agent.delete(format!("{}/connectors/rest%20{}", self.java.base, self.java.name)).call();
     }
 }
 
@@ -250,11 +286,38 @@ fn with(mut config: Value, name: &str, value: &str) -> Value {
 
 #[test]
 fn answers_are_those_of_kafka_connect() {
+    let known = differences();
+    let home = Home::default();
+    let standalone = home.standalone("", &[]);
+    let mut outcomes = vec![ask_both(Pair::new(1, Side::of_group("sideb1", &[&standalone]), "standalone", &known))];
+    standalone.stop();
+
+    let group = Group::new("rest");
+    let _topics = Cleanup(group.name.clone());
+    let (one, two) = (Home::default(), Home::default());
+    let leader = one.distributed(&group, AT_ONCE);
+    outcomes.push(ask_both(Pair::new(2, Side::of_group("sideb2", &[&leader]), "distributed", &known)));
+    let follower = two.distributed(&group, AT_ONCE);
+    let side = Side::of_group("sideb3", &[&follower, &leader]);
+    outcomes.push(ask_both(Pair::new(3, side, "distributed", &known)));
+    follower.stop();
+    leader.stop();
+
+    let found: Vec<String> = outcomes.iter().flat_map(|(found, _)| found.clone()).collect();
+    assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
+    let is_used = |index: &usize| outcomes.iter().any(|(_, used)| used.contains(index));
+    // whether the worker puts the exception's name in front of an unknown class depends on how it was reached
+    let stale: Vec<&str> = (0..known.len())
+        .filter(|index| !is_used(index) && !known[*index].request.contains("no.such.Class"))
+        .map(|index| known[index].request.as_str())
+        .collect();
+    assert!(stale.is_empty(), "these differences are gone, take them out of known-differences.toml: {stale:?}");
+}
+
+/// Sends every request to both; what differs and is not known, and which of the known differences showed.
+fn ask_both(mut pair: Pair<'_>) -> (Vec<String>, BTreeSet<usize>) {
     let database = Database::new("rest");
     database.sql("CREATE TABLE items (id int PRIMARY KEY, name text); INSERT INTO items VALUES (1, 'one')");
-    let (_home, _process, rowtide) = worker();
-    let java = Side::new("sidea", &need("ROWTIDE_TEST_CONNECT"));
-    let mut pair = Pair { java, rowtide, found: Vec::new(), used: BTreeSet::new() };
     pair.java.send("DELETE", "/connectors/rest%20{side}", None);
     pair.both("GET", "/", None);
     pair.both("GET", "/health", None);
@@ -264,18 +327,13 @@ fn answers_are_those_of_kafka_connect() {
     loggers(&mut pair);
     one_connector(&mut pair, &config(&database));
     offsets(&mut pair, &database);
-    // whether the worker puts the exception's name in front of an unknown class depends on how it was reached
-    let stale: Vec<_> = DIFFERENCES
-        .iter()
-        .enumerate()
-        .filter(|(index, row)| !pair.used.contains(index) && !row.0.contains("no.such.Class"))
-        .collect();
-    assert!(pair.found.is_empty(), "{} differences:\n{}", pair.found.len(), pair.found.join("\n"));
-    assert!(stale.is_empty(), "these differences are gone, take them out: {stale:?}");
+    let left_out: Vec<String> = captured().difference(&pair.sent).cloned().collect();
+    assert!(left_out.is_empty(), "these were captured and are not asked here: {left_out:?}");
+    (std::mem::take(&mut pair.found), std::mem::take(&mut pair.used))
 }
 
 /// Bodies, paths and verbs that are wrong.
-fn refusals(pair: &mut Pair) {
+fn refusals(pair: &mut Pair<'_>) {
     for body in [
         r#"{not json"#,
         r#"{"name":"a", x}"#,
@@ -307,6 +365,7 @@ fn refusals(pair: &mut Pair) {
         answer
     };
     pair.raw("POST", "/connectors", Some(&unknown), head);
+    pair.both("POST", "/connectors", Some(json!({"name": "bad", "config": {"connector.class": CLASS}})));
     for (method, path) in [
         ("GET", "/nowhere"),
         ("GET", "/connectors/a/tasks/0"),
@@ -318,7 +377,7 @@ fn refusals(pair: &mut Pair) {
     }
 }
 
-fn unknown_connectors(pair: &mut Pair) {
+fn unknown_connectors(pair: &mut Pair<'_>) {
     for (method, path) in [
         ("GET", ""),
         ("DELETE", ""),
@@ -351,12 +410,15 @@ fn unknown_connectors(pair: &mut Pair) {
     }
 }
 
-fn plugins(pair: &mut Pair, config: &Value) {
+fn plugins(pair: &mut Pair<'_>, config: &Value) {
     let debezium = |answer: Value| {
         let list = answer.as_array().cloned().unwrap_or_default();
         Value::Array(list.into_iter().filter(|plugin| plugin["class"] == CLASS).collect())
     };
     pair.raw("GET", "/connector-plugins", None, debezium);
+    let class = |plugin: &Value| plugin["class"].as_str().is_some_and(|class| class.starts_with("org.apache.kafka.connect.json"));
+    let json = |answer: Value| answer.as_array().into_iter().flatten().filter(|plugin| class(plugin)).cloned().collect();
+    pair.raw("GET", "/connector-plugins?connectorsOnly=false", None, json);
     pair.both("GET", &format!("/connector-plugins/{CLASS}/config"), None);
     pair.both("GET", "/connector-plugins/nope/config", None);
     let validate = format!("/connector-plugins/{CLASS}/config/validate");
@@ -380,13 +442,15 @@ fn plugins(pair: &mut Pair, config: &Value) {
     }
 }
 
-fn loggers(pair: &mut Pair) {
+fn loggers(pair: &mut Pair<'_>) {
     let undated = |mut answer: Value| {
         if answer["last_modified"].is_number() {
             answer["last_modified"] = "a time".into();
         }
         answer
     };
+    // what else there is has other names
+    pair.raw("GET", "/admin/loggers", None, |answer| answer["root"].clone());
     pair.both("GET", "/admin/loggers/root", None);
     pair.both("GET", "/admin/loggers/nope", None);
     for (name, body) in [
@@ -405,7 +469,7 @@ fn loggers(pair: &mut Pair) {
 }
 
 /// A connector from its creation to its restarts.
-fn one_connector(pair: &mut Pair, config: &Value) {
+fn one_connector(pair: &mut Pair<'_>, config: &Value) {
     let c = "/connectors/rest%20{side}";
     let create = json!({"name": "rest {side}", "config": config.clone()});
     pair.both("POST", "/connectors", Some(create.clone()));
@@ -414,6 +478,9 @@ fn one_connector(pair: &mut Pair, config: &Value) {
     for path in ["", "/config", "/status", "/tasks", "/tasks/0/status", "/tasks/7/status"] {
         pair.both("GET", &format!("{c}{path}"), None);
     }
+    pair.raw("GET", "/connectors", None, |answer| {
+        answer.as_array().is_some_and(|names| names.contains(&"rest {side}".into())).into()
+    });
     let mine = |answer: Value| answer["rest {side}"].clone();
     pair.raw("GET", "/connectors?expand=info&expand=status", None, mine);
     pair.raw("GET", "/connectors?expand=status", None, mine);
@@ -442,7 +509,7 @@ fn one_connector(pair: &mut Pair, config: &Value) {
 }
 
 /// Offsets of a stopped connector, and its end.
-fn offsets(pair: &mut Pair, database: &Database) {
+fn offsets(pair: &mut Pair<'_>, database: &Database) {
     let c = "/connectors/rest%20{side}";
     for (id, name) in [(2, "two"), (3, "three")] {
         database.sql(&format!("INSERT INTO items VALUES ({id}, '{name}')"));

@@ -43,9 +43,10 @@ impl Group {
         Self { name: unique(what), broker: broker.to_owned(), dir }
     }
 
-    /// The properties of one of its workers, `extra` lines last.
+    /// The properties of one of its workers, `extra` lines last; `{port}` in these is the port.
     pub fn properties(&self, port: u16, extra: &str) -> String {
         let (json, name) = ("org.apache.kafka.connect.json.JsonConverter", &self.name);
+        let extra = extra.replace("{port}", &port.to_string());
         let topic = |what: &str| format!("{what}.storage.topic={name}-{what}\n{what}.storage.replication.factor=1\n");
         format!(
             "bootstrap.servers={}\ngroup.id={name}\nkey.converter={json}\nvalue.converter={json}\nkey.converter.schemas.enable=false\n\
@@ -60,6 +61,11 @@ impl Group {
 
     /// Starts a Java worker with Debezium's PostgreSQL connector, and waits until it answers.
     pub fn java(&self, extra: &str) -> JavaWorker {
+        self.java_with(extra, "")
+    }
+
+    /// The same, with more options of its JVM.
+    pub fn java_with(&self, extra: &str, options: &str) -> JavaWorker {
         let port = free_port();
         let plugins = self.dir.path().join("plugins");
         let debezium = PathBuf::from(need("ROWTIDE_TEST_DEBEZIUM"));
@@ -74,12 +80,12 @@ impl Group {
         let log = self.dir.path().join(format!("java-{port}.log"));
         let out = std::fs::File::create(&log).expect("a log");
         let mut command = crate::kafka::java("org.apache.kafka.connect.cli.ConnectDistributed", &[]);
-        command.env("JAVA_TOOL_OPTIONS", format!("-Dlog4j2.configurationFile={LOGGING}"));
+        command.env("JAVA_TOOL_OPTIONS", format!("-Dlog4j2.configurationFile={LOGGING} {options}"));
         command.arg(&file).stdin(Stdio::null()).stdout(out.try_clone().expect("a log")).stderr(out);
         let child = command.spawn().expect("java");
         let worker = JavaWorker { child, log, rest: Rest::new(&format!("http://127.0.0.1:{port}")) };
         wait_until(&format!("the Java worker answers; its log: {}", worker.log.display()), START, || {
-            worker.rest.try_send("GET", "/connectors", None).filter(|answer| answer.status == 200)
+            worker.rest.try_send("GET", "/connectors", None).filter(|answer| matches!(answer.status, 200 | 401))
         });
         worker
     }

@@ -24,6 +24,8 @@ pub struct Broker {
     /// `id@host:port` of every controller of its cluster.
     voters: String,
     controller: u16,
+    /// Options of its JVM.
+    pub options: String,
 }
 
 /// More than the plain listener.
@@ -44,7 +46,15 @@ impl Default for Broker {
         let dir = std::env::temp_dir().join(unique("broker"));
         std::fs::create_dir_all(&dir).expect("a broker");
         let controller = free_port();
-        Self { dir, child: None, port: free_port(), node: 1, voters: format!("1@127.0.0.1:{controller}"), controller }
+        Self {
+            dir,
+            child: None,
+            port: free_port(),
+            node: 1,
+            voters: format!("1@127.0.0.1:{controller}"),
+            controller,
+            options: String::new(),
+        }
     }
 }
 
@@ -126,6 +136,7 @@ impl Broker {
         let mut command = java("kafka.Kafka", &[]);
         command
             .arg(self.dir.join("server.properties"))
+            .env("JAVA_TOOL_OPTIONS", &self.options)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a broker"))
             .stderr(log);

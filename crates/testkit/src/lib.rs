@@ -12,6 +12,9 @@ pub mod proxy;
 pub mod random;
 pub mod rest;
 pub mod rowtide;
+pub mod s3;
+pub mod secured;
+pub mod tokens;
 
 use std::net::TcpListener;
 use std::path::PathBuf;

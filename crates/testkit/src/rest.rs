@@ -1,5 +1,7 @@
 //! The Connect REST API as tests call it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::{SOON, wait_until};
@@ -8,6 +10,7 @@ use crate::{SOON, wait_until};
 pub struct Rest {
     base: String,
     agent: ureq::Agent,
+    authorization: Option<String>,
 }
 
 /// Status and body of an answer.
@@ -23,7 +26,12 @@ impl Rest {
     /// `http://host:port`
     pub fn new(base: &str) -> Self {
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
-        Self { base: base.trim_end_matches('/').to_owned(), agent }
+        Self { base: base.trim_end_matches('/').to_owned(), agent, authorization: None }
+    }
+
+    /// Asks as this user from now on.
+    pub fn login(&mut self, user: &str, password: &str) {
+        self.authorization = Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
     }
 
     /// `host:port` of the worker, which is its id.
@@ -33,7 +41,10 @@ impl Rest {
 
     /// Sends a request. `None`: nobody listens.
     pub fn try_send(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Answer> {
-        let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("Authorization", authorization);
+        }
         let answer = match body {
             Some(body) => {
                 self.agent.run(request.header("Content-Type", "application/json").body(body.to_string()).expect("a request"))
@@ -51,9 +62,14 @@ impl Rest {
         self.try_send(method, path, body).unwrap_or_else(|| panic!("{}{path} does not answer", self.base))
     }
 
-    /// Sends a request that must be well received.
+    /// Sends a request that must be well received. A worker whose group forms anew says so and has done nothing; it is asked again.
     pub fn ok(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
-        let answer = self.send(method, path, body);
+        let answer = wait_until("the group of workers has formed", SOON, || {
+            let answer = self.send(method, path, body);
+            let amid_rebalance =
+                matches!(answer.status, 409 | 500) && answer.body["message"].as_str().is_some_and(|it| it.contains("rebalance"));
+            (!amid_rebalance).then_some(answer)
+        });
         assert!(answer.status < 300, "{method} {}{path}: {} {:#}", self.base, answer.status, answer.body);
         answer.body
     }

@@ -26,6 +26,20 @@ pub struct Rowtide {
     pub rest: Rest,
 }
 
+/// What a command says when all is well.
+pub fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+/// What it says, on both ways, when it refuses.
+pub fn refused(output: &Output) -> String {
+    let text = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text)).concat();
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    text
+}
+
 impl Default for Home {
     fn default() -> Self {
         let dir = tempfile::Builder::new().prefix("rowtide-test").tempdir().expect("a directory");
@@ -110,6 +124,15 @@ impl Home {
         self.spawn(command, Stdio::null())
     }
 
+    /// `rowtide distributed` without a file: variables say all of it but where it listens. Ready to answer.
+    pub fn by_environment(&self) -> Rowtide {
+        let mut command = self.command("distributed");
+        command.env("CONNECT_LISTENERS", format!("http://127.0.0.1:{}", self.port));
+        let rowtide = self.spawn(command, Stdio::null());
+        rowtide.wait_ready();
+        rowtide
+    }
+
     /// `rowtide run` into files under `changes`.
     pub fn run(&self, connectors: &[PathBuf]) -> Rowtide {
         let mut command = self.run_command(connectors);
@@ -141,6 +164,10 @@ impl Home {
             .env_remove("ROWTIDE_FAILPOINT")
             .env_remove("ROWTIDE_SHUFFLE_ACKS")
             .env_remove("POSTGRES_PASSWORD");
+        // whoever runs the tests may have an account of AWS
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+            command.env_remove(name);
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -9,7 +9,16 @@ use std::process::Command;
 
 const MANUAL: &str = "docs/manual";
 /// Pages that are not the program's; ci/torture.sh writes a part of the first.
-const OTHERS: &[&str] = &["check.md", "guarantees.md", "offsets.md"];
+const OTHERS: &[&str] = &[
+    "check.md",
+    "cloudevents.md",
+    "consumers.md",
+    "guarantees.md",
+    "offsets.md",
+    "protobuf.md",
+    "schema-changes.md",
+    "schema-registries.md",
+];
 
 /// Writes the manual into its folder.
 pub fn write(root: &Path) -> Result<(), String> {

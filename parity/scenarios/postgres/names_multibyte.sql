@@ -1,6 +1,7 @@
 -- Names and values of several bytes a letter, of other scripts, in schemas, tables, columns, keys, types, defaults and lists of them.
 -- database: postgres
 -- config: {"schema.include.list": "schéma,публичная", "column.exclude.list": "schéma\\.größe\\.übrig", "message.key.columns": "публичная.таблица:имя", "column.truncate.to.2.chars": "публичная.таблица.текст"}
+-- json only: with an Avro converter Debezium adjusts names, and two columns of a table become the same one: both sides fail
 -- phase: setup
 drop schema if exists "schéma" cascade;
 drop schema if exists "публичная" cascade;

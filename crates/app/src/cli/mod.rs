@@ -5,6 +5,7 @@ mod distributed;
 mod docs;
 mod offsets;
 mod run;
+mod schema;
 mod standalone;
 mod version;
 
@@ -48,6 +49,7 @@ enum Command {
     Offsets(offsets::OffsetsArgs),
     Distributed(distributed::DistributedArgs),
     Check(check::CheckArgs),
+    Schema(schema::SchemaArgs),
     Docs(docs::DocsArgs),
     Version,
 }
@@ -63,6 +65,13 @@ pub fn main() -> ExitCode {
         Command::Offsets(args) => in_runtime(verbosity.at_least_quiet(), |_| offsets::offsets(args)),
         Command::Distributed(args) => in_runtime(verbosity, |log| distributed::distributed(args, log)),
         Command::Check(args) => return check::check(&args),
+        Command::Schema(args) => {
+            let told = in_runtime(verbosity.at_least_quiet(), async |_| Ok(schema::schema(args).await));
+            return told.unwrap_or_else(|error| {
+                eprintln!("rowtide: {error}");
+                ExitCode::from(UNUSABLE)
+            });
+        }
         Command::Docs(args) => docs::docs(&args),
         Command::Version => {
             version::version();
@@ -79,9 +88,9 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs a worker on its own threads, the log set up.
-fn in_runtime<F>(verbosity: Verbosity, command: impl FnOnce(crate::logging::Log) -> F) -> Result<()>
+fn in_runtime<F, T>(verbosity: Verbosity, command: impl FnOnce(crate::logging::Log) -> F) -> Result<T>
 where
-    F: Future<Output = Result<()>>,
+    F: Future<Output = Result<T>>,
 {
     let log = crate::logging::init(verbosity)?;
     // at least two: one busy with encoding must not keep REST and the database's keepalives waiting

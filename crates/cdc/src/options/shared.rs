@@ -113,7 +113,7 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
     long("retriable.restart.connector.wait.ms", Low, "Retriable restart wait (ms)")
         .default_value("10000")
         .rules(&[PositiveLong])
-        .doc("Pause before a task is restarted after an error that may pass."),
+        .doc("Pause before a task is restarted after an error that may pass; from the second failure in a row on it is longer, up to six times."),
     int("query.fetch.size", Medium, "Query fetch size")
         .default_value("0")
         .rules(&[NonNegativeInteger])

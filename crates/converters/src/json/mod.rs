@@ -3,6 +3,7 @@
 //! What belongs here: its options, and the two ways in: as a converter of keys and values, whose plans the runtime keeps,
 //! and as a converter of headers, which keeps its own. How JSON looks is in `text`, how a schema looks in `schema`.
 
+mod payload;
 mod plan;
 mod schema;
 mod schemaless;
@@ -18,7 +19,8 @@ use rowtide_api::{
 };
 
 use crate::options::{CONVERTER_TYPE, KAFKA};
-use plan::{JsonPlan, TopicPlan};
+pub use payload::{Payload, error, schema_text};
+use plan::{JsonPlan, Shared, TopicPlan};
 
 const CLASS: &str = "org.apache.kafka.connect.json.JsonConverter";
 
@@ -37,10 +39,27 @@ pub(crate) const HEADER: HeaderConverterPlugin = HeaderConverterPlugin {
 struct Settings {
     /// `schemas.enable`
     schemas: bool,
-    /// `replace.null.with.default`
-    replace_null: bool,
-    /// `decimal.format` is NUMERIC
-    numeric_decimals: bool,
+    shared: Shared,
+}
+
+/// How values are written where JSON leaves a choice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Style {
+    /// null is written as the default of its field: `replace.null.with.default`
+    pub replace_null: bool,
+    /// decimals are numbers: `decimal.format` is NUMERIC
+    pub numeric_decimals: bool,
+    /// whose converter it is
+    pub dialect: Dialect,
+}
+
+/// Whose converter decides what JSON has no form for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `JsonConverter`: maps without strings as keys are arrays of pairs, and null in a required field is an error
+    Kafka,
+    /// `JsonSchemaData` of Confluent: such maps are arrays of objects, null in a required field is left out, and a struct may stand for a union
+    Confluent,
 }
 
 struct JsonConverter(Settings);
@@ -123,8 +142,11 @@ impl Settings {
         let config = config_def().read(props);
         Ok(Self {
             schemas: config.flag("schemas.enable"),
-            replace_null: config.flag("replace.null.with.default"),
-            numeric_decimals: config.opt("decimal.format").is_some_and(|format| format.eq_ignore_ascii_case("NUMERIC")),
+            shared: Shared::new(Style {
+                replace_null: config.flag("replace.null.with.default"),
+                numeric_decimals: config.opt("decimal.format").is_some_and(|format| format.eq_ignore_ascii_case("NUMERIC")),
+                dialect: Dialect::Kafka,
+            }),
         })
     }
 }
@@ -139,7 +161,8 @@ fn new_header(props: &Props) -> Result<Box<dyn HeaderConverter>> {
 }
 
 fn compile(topic: &str, schema: Option<&SchemaRef>, settings: &Settings) -> Result<TopicPlan> {
-    let plan = JsonPlan::compile(schema, settings).map_err(|misfit| misfit.error(topic, schema.map(AsRef::as_ref)))?;
+    let plan = JsonPlan::compile(schema, settings.schemas, &settings.shared)
+        .map_err(|misfit| plan::misfit_error(misfit, topic, schema.map(AsRef::as_ref)))?;
     Ok(TopicPlan { topic: topic.into(), schema: schema.cloned(), plan })
 }
 
@@ -170,7 +193,7 @@ impl HeaderConverter for JsonHeaderConverter {
         let start = out.len();
         plan.plan.write(&datum.value, out).map_err(|misfit| {
             out.truncate(start);
-            misfit.error(topic, datum.schema.as_deref()).context(&doing())
+            plan::misfit_error(misfit, topic, datum.schema.as_deref()).context(&doing())
         })
     }
 }

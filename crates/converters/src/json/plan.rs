@@ -1,14 +1,27 @@
 //! A schema compiled for writing its values as JSON: names are escaped and defaults are written once.
 
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use rowtide_api::{EncodePlan, Error, Field, Kind, Result, Schema, SchemaRef, Struct, Value};
 
 use super::text::{self, Literal};
-use super::{Settings, schema, schemaless};
+use super::{Dialect, Style, schema, schemaless};
 use crate::logical;
+use crate::members::{LastWritten, Members};
+use crate::misfit::Misfit;
 use crate::number;
+
+/// What the plans of one converter have in common.
+///
+/// A struct that is part of several schemas has one plan: `before` and `after` of a table, `source` of all tables. So a table has less of its own,
+/// and what the events of a transaction have in common is kept once.
+pub(super) struct Shared {
+    pub(super) style: Style,
+    /// plans in use, by the address of their schema, which they keep alive
+    structs: Mutex<HashMap<usize, Weak<StructPlan>>>,
+}
 
 /// How records of one schema become JSON.
 pub(super) struct JsonPlan {
@@ -29,6 +42,8 @@ enum OnNull {
     /// the default, already written
     Default(Bytes),
     Null,
+    /// a member is left out; elsewhere it is null
+    Absent,
     Misfit,
 }
 
@@ -49,20 +64,24 @@ enum Shape {
     Object(Box<Node>),
     /// other keys: an array of pairs
     Pairs(Box<(Node, Node)>),
-    Struct(StructPlan),
+    /// the same as an array of objects
+    Entries(Box<(Node, Node)>),
+    Struct(Arc<StructPlan>),
+    /// a struct of which one field is written
+    Union(UnionPlan),
 }
 
 struct StructPlan {
     schema: SchemaRef,
-    members: Vec<Member>,
-    /// the shared values seen last: the rows of a snapshot have one `source` block, which is written once
-    last: Mutex<Option<Written>>,
+    members: Box<[Member]>,
+    /// whether a member may be absent: then each begins with a comma, and the first one's becomes the brace
+    gaps: bool,
+    last: LastWritten,
 }
 
-/// Shared values and their JSON.
-struct Written {
-    values: Arc<[Value]>,
-    json: Box<[u8]>,
+struct UnionPlan {
+    schema: SchemaRef,
+    branches: Vec<Node>,
 }
 
 /// A field of a struct.
@@ -75,33 +94,39 @@ struct Member {
     node: Node,
 }
 
-/// A value that does not fit its schema. The path grows from the inside out.
-pub(super) struct Misfit(Box<(Vec<Arc<str>>, String)>);
+/// Names field and schema, never the value.
+pub(super) fn misfit_error(misfit: Misfit, topic: &str, schema: Option<&Schema>) -> Error {
+    let schema = schema.map_or("no schema", |schema| schema.name.as_deref().unwrap_or("an unnamed schema"));
+    misfit.error("JSON conversion", &format!(" of {schema} for topic '{topic}'"))
+}
 
-impl Misfit {
-    pub(super) fn new(what: impl Into<String>) -> Self {
-        Self(Box::new((Vec::new(), what.into())))
+impl Shared {
+    pub(super) fn new(style: Style) -> Self {
+        Self { style, structs: Mutex::default() }
     }
 
-    fn inside(mut self, field: &Arc<str>) -> Self {
-        self.0.0.push(field.clone());
-        self
-    }
-
-    /// Names field and schema, never the value.
-    pub(super) fn error(self, topic: &str, schema: Option<&Schema>) -> Error {
-        let (mut path, what) = *self.0;
-        path.reverse();
-        let schema = schema.map_or("no schema", |schema| schema.name.as_deref().unwrap_or("an unnamed schema"));
-        let place = if path.is_empty() { "the value".to_owned() } else { format!("the field '{}'", path.join(".")) };
-        Error::data(format!("JSON conversion of {place} of {schema} for topic '{topic}' failed: {what}"))
+    /// The plan of a struct's schema.
+    fn of_struct(&self, schema: &SchemaRef, fields: &[Field]) -> Result<Arc<StructPlan>, Misfit> {
+        let structs = || self.structs.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = Arc::as_ptr(schema) as usize;
+        if let Some(known) = structs().get(&address).and_then(Weak::upgrade) {
+            return Ok(known);
+        }
+        let plan = Arc::new(StructPlan::compile(schema, fields, self)?);
+        let mut structs = structs();
+        if structs.len() == structs.capacity() {
+            structs.retain(|_, plan| plan.strong_count() > 0);
+        }
+        structs.insert(address, Arc::downgrade(&plan));
+        Ok(plan)
     }
 }
 
 impl JsonPlan {
-    pub(super) fn compile(schema: Option<&SchemaRef>, settings: &Settings) -> Result<Self, Misfit> {
-        let root = schema.map(|schema| Node::compile(schema, settings)).transpose()?;
-        let envelope = if settings.schemas { Some(envelope(schema, settings)?) } else { None };
+    /// With the schema beside the values, or without.
+    pub(super) fn compile(schema: Option<&SchemaRef>, with_schema: bool, shared: &Shared) -> Result<Self, Misfit> {
+        let root = schema.map(|schema| Node::compile(schema, shared)).transpose()?;
+        let envelope = if with_schema { Some(envelope(schema, shared)?) } else { None };
         Ok(Self { envelope, root })
     }
 
@@ -124,10 +149,10 @@ impl JsonPlan {
     }
 }
 
-fn envelope(schema: Option<&SchemaRef>, settings: &Settings) -> Result<Bytes, Misfit> {
+fn envelope(schema: Option<&SchemaRef>, shared: &Shared) -> Result<Bytes, Misfit> {
     let mut out = b"{\"schema\":".to_vec();
     match schema {
-        Some(schema) => schema::write(schema, None, settings, &mut out)?,
+        Some(schema) => schema::write(schema, None, shared, &mut out)?,
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(b",\"payload\":");
@@ -135,9 +160,9 @@ fn envelope(schema: Option<&SchemaRef>, settings: &Settings) -> Result<Bytes, Mi
 }
 
 impl Node {
-    pub(super) fn compile(schema: &SchemaRef, settings: &Settings) -> Result<Self, Misfit> {
-        let shape = Shape::compile(schema, settings)?;
-        let default = schema.default.as_ref().filter(|default| settings.replace_null && !default.is_null());
+    pub(super) fn compile(schema: &SchemaRef, shared: &Shared) -> Result<Self, Misfit> {
+        let shape = Shape::compile(schema, shared)?;
+        let default = schema.default.as_ref().filter(|default| shared.style.replace_null && !default.is_null());
         let null = match default {
             Some(default) => {
                 let mut out = Vec::new();
@@ -145,41 +170,49 @@ impl Node {
                 OnNull::Default(out.into())
             }
             None if schema.optional => OnNull::Null,
+            None if shared.style.dialect == Dialect::Confluent => OnNull::Absent,
             None => OnNull::Misfit,
         };
         Ok(Self { null, shape })
     }
 
+    #[inline(always)] // a call for each value otherwise: see bench/instructions.toml
     pub(super) fn write(&self, value: &Value, out: &mut Vec<u8>) -> Result<(), Misfit> {
-        if !value.is_null() {
-            return self.shape.write(value, out);
-        }
+        if value.is_null() { self.write_null(out) } else { self.shape.write(value, out) }
+    }
+
+    fn write_null(&self, out: &mut Vec<u8>) -> Result<(), Misfit> {
         match &self.null {
             OnNull::Default(default) => out.extend_from_slice(default),
-            OnNull::Null => out.extend_from_slice(b"null"),
+            OnNull::Null | OnNull::Absent => out.extend_from_slice(b"null"),
             OnNull::Misfit => {
                 return Err(Misfit::new("Conversion error: null value for field that is required and has no default value"));
             }
         }
         Ok(())
     }
+
+    /// Whether null is not written at all where that is possible.
+    pub(super) fn is_absent(&self, value: &Value) -> bool {
+        value.is_null() && matches!(self.null, OnNull::Absent)
+    }
 }
 
 impl Member {
-    fn compile(first: bool, field: &Field, settings: &Settings) -> Result<Self, Misfit> {
+    fn new(first: bool, name: &Arc<str>, node: Node) -> Self {
         let mut prefix = vec![if first { b'{' } else { b',' }];
-        text::string(&field.name, &mut prefix);
+        text::string(name, &mut prefix);
         prefix.push(b':');
-        let node = Node::compile(&field.schema, settings).map_err(|misfit| misfit.inside(&field.name))?;
-        let null: Option<&[u8]> = match &node.null {
-            OnNull::Default(default) => Some(default),
-            OnNull::Null => Some(b"null"),
+        let null = match &node.null {
+            OnNull::Default(default) => Some(Literal::new(&[&prefix, &default[..]].concat())),
+            OnNull::Null => Some(Literal::new(&[&prefix, &b"null"[..]].concat())),
+            OnNull::Absent => Some(Literal::new(b"")),
             OnNull::Misfit => None,
         };
-        let null = null.map(|null| Literal::new(&[&prefix, null].concat()));
-        Ok(Self { name: field.name.clone(), prefix: Literal::new(&prefix), null, node })
+        Self { name: name.clone(), prefix: Literal::new(&prefix), null, node }
     }
 
+    #[inline(always)] // likewise
     fn write(&self, value: &Value, out: &mut Vec<u8>) -> Result<(), Misfit> {
         match &self.null {
             Some(null) if value.is_null() => null.put(out),
@@ -193,7 +226,16 @@ impl Member {
 }
 
 impl StructPlan {
-    fn write(&self, fields: &Struct, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    fn compile(schema: &SchemaRef, fields: &[Field], shared: &Shared) -> Result<Self, Misfit> {
+        let node = |field: &Field| Node::compile(&field.schema, shared).map_err(|misfit| misfit.inside(&field.name));
+        let nodes: Vec<Node> = fields.iter().map(node).collect::<Result<_, _>>()?;
+        let gaps = nodes.iter().any(|node| matches!(node.null, OnNull::Absent));
+        let members = fields.iter().zip(nodes).enumerate();
+        let members = members.map(|(index, (field, node))| Member::new(index == 0 && !gaps, &field.name, node)).collect();
+        Ok(Self { schema: schema.clone(), members, gaps, last: LastWritten::default() })
+    }
+
+    fn write_struct(&self, fields: &Struct, out: &mut Vec<u8>) -> Result<(), Misfit> {
         // nearly always the very schema that the plan was made from
         if !Arc::ptr_eq(&self.schema, &fields.schema) && self.schema != fields.schema {
             return Err(Misfit::new("Mismatching schema."));
@@ -202,37 +244,54 @@ impl StructPlan {
             let (wanted, found) = (self.members.len(), fields.values.len());
             return Err(Misfit::new(format!("{wanted} fields in the schema but {found} in the value")));
         }
-        let shared = fields.values.shared();
-        if shared.is_some_and(|values| self.write_known(values, out)) {
-            return Ok(());
-        }
         let start = out.len();
-        for (member, value) in self.members.iter().zip(&fields.values) {
-            member.write(value, out)?;
-        }
-        out.extend_from_slice(if self.members.is_empty() { b"{}" } else { b"}" });
-        if let Some(values) = shared {
-            self.keep(values, &out[start..]);
+        self.last.write(self, &fields.values, out)?;
+        if self.gaps {
+            match out.len() - start {
+                1 => out.insert(start, b'{'),
+                _ => out[start] = b'{',
+            }
         }
         Ok(())
     }
+}
 
-    /// Whether these are the shared values seen last, and written. No encoder waits for another one.
-    fn write_known(&self, values: &Arc<[Value]>, out: &mut Vec<u8>) -> bool {
-        let Ok(last) = self.last.try_lock() else { return false };
-        let known = last.as_ref().filter(|written| Arc::ptr_eq(&written.values, values));
-        known.inspect(|written| out.extend_from_slice(&written.json)).is_some()
+impl UnionPlan {
+    fn write(&self, fields: &Struct, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        if !Arc::ptr_eq(&self.schema, &fields.schema) && self.schema != fields.schema {
+            return Err(Misfit::new("Mismatching schema."));
+        }
+        let set = |(branch, value): &(&Node, &Value)| !value.is_null() || matches!(branch.null, OnNull::Default(_));
+        match self.branches.iter().zip(&fields.values).find(set) {
+            Some((branch, value)) => branch.write(value, out)?,
+            None if self.schema.optional => out.extend_from_slice(b"null"),
+            None => return Err(Misfit::new("no branch of the union is set")),
+        }
+        Ok(())
+    }
+}
+
+impl Members for StructPlan {
+    fn count(&self) -> usize {
+        self.members.len()
     }
 
-    fn keep(&self, values: &Arc<[Value]>, json: &[u8]) {
-        if let Ok(mut last) = self.last.try_lock() {
-            *last = Some(Written { values: values.clone(), json: json.into() });
-        }
+    fn field(&self, member: usize) -> usize {
+        member
+    }
+
+    #[inline(always)] // likewise
+    fn write(&self, member: usize, value: &Value, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        self.members[member].write(value, out)
+    }
+
+    fn end(&self) -> &'static [u8] {
+        if self.members.is_empty() { b"{}" } else { b"}" }
     }
 }
 
 impl Shape {
-    fn compile(schema: &SchemaRef, settings: &Settings) -> Result<Self, Misfit> {
+    fn compile(schema: &SchemaRef, shared: &Shared) -> Result<Self, Misfit> {
         Ok(match &schema.kind {
             Kind::Boolean => Shape::Boolean,
             Kind::Int8 => Shape::Int8,
@@ -243,20 +302,24 @@ impl Shape {
             Kind::Float64 => Shape::Float64,
             Kind::String => Shape::String,
             Kind::Bytes => match logical::decimal_scale(schema) {
-                Some(scale) if settings.numeric_decimals => Shape::Decimal(scale),
+                Some(scale) if shared.style.numeric_decimals => Shape::Decimal(scale),
                 _ => Shape::Bytes,
             },
-            Kind::Array(items) => Shape::Array(Box::new(Node::compile(items, settings)?)),
-            Kind::Map(keys, values) if keys.kind == Kind::String => Shape::Object(Box::new(Node::compile(values, settings)?)),
-            Kind::Map(keys, values) => Shape::Pairs(Box::new((Node::compile(keys, settings)?, Node::compile(values, settings)?))),
-            Kind::Struct(fields) => {
-                let members = fields.iter().enumerate().map(|(index, field)| Member::compile(index == 0, field, settings));
-                Shape::Struct(StructPlan {
-                    schema: schema.clone(),
-                    members: members.collect::<Result<_, _>>()?,
-                    last: Mutex::default(),
-                })
+            Kind::Array(items) => Shape::Array(Box::new(Node::compile(items, shared)?)),
+            Kind::Map(keys, values) => {
+                let confluent = shared.style.dialect == Dialect::Confluent;
+                let (key, value) = (Node::compile(keys, shared)?, Box::new(Node::compile(values, shared)?));
+                match keys.kind == Kind::String && !(confluent && keys.optional) {
+                    true => Shape::Object(value),
+                    false if confluent => Shape::Entries(Box::new((key, *value))),
+                    false => Shape::Pairs(Box::new((key, *value))),
+                }
             }
+            Kind::Struct(fields) if shared.style.dialect == Dialect::Confluent && logical::is_union(schema) => {
+                let branches = fields.iter().map(|field| Node::compile(&field.schema, shared));
+                Shape::Union(UnionPlan { schema: schema.clone(), branches: branches.collect::<Result<_, _>>()? })
+            }
+            Kind::Struct(fields) => Shape::Struct(shared.of_struct(schema, fields)?),
         })
     }
 
@@ -276,8 +339,10 @@ impl Shape {
             }
             (Shape::Array(item), Value::Array(items)) => write_array(item, items, out)?,
             (Shape::Object(node), Value::Map(entries)) => write_object(node, entries, out)?,
-            (Shape::Pairs(nodes), Value::Map(entries)) => write_pairs(nodes, entries, out)?,
-            (Shape::Struct(plan), Value::Struct(fields)) => plan.write(fields, out)?,
+            (Shape::Pairs(nodes), Value::Map(entries)) => write_pairs(nodes, entries, PAIR, out)?,
+            (Shape::Entries(nodes), Value::Map(entries)) => write_pairs(nodes, entries, ENTRY, out)?,
+            (Shape::Struct(plan), Value::Struct(fields)) => plan.write_struct(fields, out)?,
+            (Shape::Union(plan), Value::Struct(fields)) => plan.write(fields, out)?,
             _ => return Err(Misfit::new(format!("Invalid type for {}: {}", self.name(), logical::kind_of(value)))),
         }
         Ok(())
@@ -296,8 +361,8 @@ impl Shape {
             Shape::String => "STRING",
             Shape::Bytes | Shape::Decimal(_) => "BYTES",
             Shape::Array(_) => "ARRAY",
-            Shape::Object(_) | Shape::Pairs(_) => "MAP",
-            Shape::Struct(..) => "STRUCT",
+            Shape::Object(_) | Shape::Pairs(_) | Shape::Entries(_) => "MAP",
+            Shape::Struct(..) | Shape::Union(..) => "STRUCT",
         }
     }
 }
@@ -331,14 +396,27 @@ fn write_object(node: &Node, entries: &[(Value, Value)], out: &mut Vec<u8>) -> R
     Ok(())
 }
 
-fn write_pairs((keys, values): &(Node, Node), entries: &[(Value, Value)], out: &mut Vec<u8>) -> Result<(), Misfit> {
+/// What stands before the key of an entry, between key and value, and after the value.
+type Around = (&'static [u8], &'static [u8], &'static [u8]);
+const PAIR: Around = (b"[", b",", b"]");
+const ENTRY: Around = (b"{\"key\":", b",\"value\":", b"}");
+
+fn write_pairs(
+    (keys, values): &(Node, Node),
+    entries: &[(Value, Value)],
+    (before, between, after): Around,
+    out: &mut Vec<u8>,
+) -> Result<(), Misfit> {
     out.push(b'[');
     for (index, (key, value)) in entries.iter().enumerate() {
-        out.extend_from_slice(if index > 0 { b",[" } else { b"[" });
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(before);
         keys.write(key, out)?;
-        out.push(b',');
+        out.extend_from_slice(between);
         values.write(value, out)?;
-        out.push(b']');
+        out.extend_from_slice(after);
     }
     out.push(b']');
     Ok(())
@@ -356,7 +434,27 @@ impl EncodePlan for TopicPlan {
         let start = out.len();
         self.plan.write(value, out).map_err(|misfit| {
             out.truncate(start);
-            misfit.error(&self.topic, self.schema.as_deref())
+            misfit_error(misfit, &self.topic, self.schema.as_deref())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_struct_of_many_schemas_has_one_plan_while_one_of_them_is_in_use() {
+        let shared = Shared::new(Style { replace_null: true, numeric_decimals: false, dialect: Dialect::Kafka });
+        let field = |name: &str, schema: &SchemaRef| Field::new(name, schema.clone());
+        let source = Schema::new(Kind::Struct(vec![Field::new("db", Schema::new(Kind::String).shared())])).shared();
+        let table = || Schema::new(Kind::Struct(vec![field("source", &source)])).shared();
+        let plans: Vec<_> = (0..100).filter_map(|_| JsonPlan::compile(Some(&table()), false, &shared).ok()).collect();
+        let known = || shared.structs.lock().unwrap().values().filter(|plan| plan.strong_count() > 0).count();
+        assert_eq!(known(), 101, "one for each table, and one for what they have in common");
+        drop(plans);
+        assert_eq!(known(), 0);
+        drop(JsonPlan::compile(Some(&table()), false, &shared));
+        assert!(shared.structs.lock().unwrap().len() < 200, "those out of use make room");
     }
 }

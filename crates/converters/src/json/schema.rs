@@ -2,19 +2,20 @@
 
 use rowtide_api::{Kind, Schema, SchemaRef};
 
-use super::plan::{Misfit, Node};
-use super::{Settings, text};
+use super::plan::{Node, Shared};
+use super::text;
+use crate::misfit::Misfit;
 
 /// Appends the schema's JSON object; of a struct's field with its name as the last member.
-pub(super) fn write(schema: &SchemaRef, field: Option<&str>, settings: &Settings, out: &mut Vec<u8>) -> Result<(), Misfit> {
+pub(super) fn write(schema: &SchemaRef, field: Option<&str>, shared: &Shared, out: &mut Vec<u8>) -> Result<(), Misfit> {
     out.extend_from_slice(b"{\"type\":\"");
     out.extend_from_slice(type_name(&schema.kind).as_bytes());
     out.push(b'"');
     match &schema.kind {
-        Kind::Array(items) => member_schema("items", items, settings, out)?,
+        Kind::Array(items) => member_schema("items", items, shared, out)?,
         Kind::Map(keys, values) => {
-            member_schema("keys", keys, settings, out)?;
-            member_schema("values", values, settings, out)?;
+            member_schema("keys", keys, shared, out)?;
+            member_schema("values", values, shared, out)?;
         }
         Kind::Struct(fields) => {
             out.extend_from_slice(b",\"fields\":[");
@@ -22,13 +23,13 @@ pub(super) fn write(schema: &SchemaRef, field: Option<&str>, settings: &Settings
                 if index > 0 {
                     out.push(b',');
                 }
-                write(&field.schema, Some(&field.name), settings, out)?;
+                write(&field.schema, Some(&field.name), shared, out)?;
             }
             out.push(b']');
         }
         _ => {}
     }
-    attributes(schema, settings, out)?;
+    attributes(schema, shared, out)?;
     if let Some(field) = field {
         member("field", out);
         text::string(field, out);
@@ -37,7 +38,7 @@ pub(super) fn write(schema: &SchemaRef, field: Option<&str>, settings: &Settings
     Ok(())
 }
 
-fn attributes(schema: &SchemaRef, settings: &Settings, out: &mut Vec<u8>) -> Result<(), Misfit> {
+fn attributes(schema: &SchemaRef, shared: &Shared, out: &mut Vec<u8>) -> Result<(), Misfit> {
     member("optional", out);
     out.extend_from_slice(if schema.optional { b"true" } else { b"false" });
     if let Some(name) = &schema.name {
@@ -68,7 +69,7 @@ fn attributes(schema: &SchemaRef, settings: &Settings, out: &mut Vec<u8>) -> Res
     if let Some(default) = schema.default.as_ref().filter(|default| !default.is_null()) {
         member("default", out);
         // without regard to its own default, which would never end
-        Node::compile(&without_default(schema), settings)?.write(default, out)?;
+        Node::compile(&without_default(schema), shared)?.write(default, out)?;
     }
     Ok(())
 }
@@ -79,9 +80,9 @@ fn without_default(schema: &SchemaRef) -> SchemaRef {
     plain.shared()
 }
 
-fn member_schema(name: &str, schema: &SchemaRef, settings: &Settings, out: &mut Vec<u8>) -> Result<(), Misfit> {
+fn member_schema(name: &str, schema: &SchemaRef, shared: &Shared, out: &mut Vec<u8>) -> Result<(), Misfit> {
     member(name, out);
-    write(schema, None, settings, out)
+    write(schema, None, shared, out)
 }
 
 fn member(name: &str, out: &mut Vec<u8>) {

@@ -2,8 +2,8 @@
 
 use rowtide_api::Value;
 
-use super::plan::Misfit;
 use super::text;
+use crate::misfit::Misfit;
 
 pub(super) fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), Misfit> {
     match value {

@@ -58,6 +58,9 @@ pub(crate) fn string(text: &str, out: &mut Vec<u8>) {
 
 /// A string's bytes where some have to be escaped.
 fn escaped(bytes: &[u8], out: &mut Vec<u8>) {
+    if escaped_short(bytes, out) {
+        return;
+    }
     let mut done = 0;
     loop {
         let special = next_special(bytes, done);
@@ -65,6 +68,30 @@ fn escaped(bytes: &[u8], out: &mut Vec<u8>) {
         let Some(byte) = bytes.get(special) else { break };
         done = special + escape(*byte, &bytes[special..], out);
     }
+}
+
+/// The same of a short text in which nothing but quotes and backslashes has to be escaped: `source.sequence` is in every event. False: it is another one.
+fn escaped_short(bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    const MOST: usize = 4 * BLOCK;
+    let mut text = [0; 2 * MOST];
+    let mut end = 0;
+    if bytes.len() > MOST {
+        return false;
+    }
+    for byte in bytes {
+        if is_special(*byte) {
+            if !matches!(byte, b'"' | b'\\') {
+                return false;
+            }
+            text[end % (2 * MOST)] = b'\\';
+            end += 1;
+        }
+        // the remainder, which it always is, needs no look at the bounds
+        text[end % (2 * MOST)] = *byte;
+        end += 1;
+    }
+    out.extend_from_slice(&text[..end]);
+    true
 }
 
 /// Position of the next byte that is not written as it is, or the length.

@@ -11,7 +11,6 @@ use crate::config::ProducerSettings;
 use crate::error::{KafkaError, ProduceError, codes};
 use crate::partitioner::partition_for_key;
 use crate::record_batch::{BatchBuilder, Header, ProducerState, RecordParts, encode_headers};
-use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +62,19 @@ pub(super) enum Append {
     UnknownTopic,
 }
 
+/// The headers of the record before, and their bytes.
+type LastHeaders = Option<(Arc<[Header]>, Vec<u8>)>;
+
+/// The parts of a record that has the last headers.
+fn parts<'a>(record: &'a ProducerRecord, last: &'a LastHeaders, now_ms: i64) -> RecordParts<'a> {
+    RecordParts {
+        key: record.key.as_deref(),
+        value: record.value.as_deref(),
+        headers: last.as_ref().map_or(&[], |(_, encoded)| encoded),
+        timestamp: record.timestamp.unwrap_or(now_ms),
+    }
+}
+
 /// All that waits or is under way.
 pub(super) struct Accumulator {
     pub settings: ProducerSettings,
@@ -71,7 +83,7 @@ pub(super) struct Accumulator {
     pub topics: Vec<Topic>,
     /// The topic and the headers of the record before: most records follow one like it.
     last_topic: Option<(Arc<str>, usize)>,
-    last_headers: Option<(Arc<[Header]>, Bytes)>,
+    last_headers: LastHeaders,
     pub partitions: Vec<Partition>,
     pub targets: HashMap<i32, Target>,
     pub used: usize,
@@ -151,15 +163,11 @@ impl Accumulator {
         Some(at)
     }
 
-    fn headers_of(&mut self, record: &ProducerRecord) -> Bytes {
-        if let Some((headers, encoded)) = &self.last_headers
-            && Arc::ptr_eq(headers, &record.headers)
-        {
-            return encoded.clone();
+    /// Makes sure that `last_headers` are those of the record.
+    fn note_headers(&mut self, record: &ProducerRecord) {
+        if self.last_headers.as_ref().is_none_or(|(headers, _)| !Arc::ptr_eq(headers, &record.headers)) {
+            self.last_headers = Some((record.headers.clone(), encode_headers(&record.headers)));
         }
-        let encoded = Bytes::from(encode_headers(&record.headers));
-        self.last_headers = Some((record.headers.clone(), encoded.clone()));
-        encoded
     }
 
     /// The partition for a record, as Java's producer chooses (KIP-480, KIP-794).
@@ -208,14 +216,8 @@ impl Accumulator {
 
     /// Writes a record into its partition's batch.
     pub(super) fn append(&mut self, record: &ProducerRecord, now: Instant, now_ms: i64) -> Append {
-        let headers = self.headers_of(record);
-        let parts = RecordParts {
-            key: record.key.as_deref(),
-            value: record.value.as_deref(),
-            headers: &headers,
-            timestamp: record.timestamp.unwrap_or(now_ms),
-        };
-        let size = parts.size_upper_bound();
+        self.note_headers(record);
+        let size = parts(record, &self.last_headers, now_ms).size_upper_bound();
         if let Some(refusal) = self.too_large(record, size) {
             return Append::Refused(refusal);
         }
@@ -257,7 +259,7 @@ impl Accumulator {
             && let Body::Open(builder) = &mut batch.body
         {
             let before = if builder.is_empty() { 0 } else { builder.len() };
-            builder.append(&parts);
+            builder.append(&parts(record, &self.last_headers, now_ms));
             let grown = builder.len() - before;
             batch.reserved += grown;
             batch.tokens.push(record.token);

@@ -5,7 +5,7 @@
 //! `outcome`), the coordinator's requests and error codes (`crate::coordinator`), and which records make up a transaction, which is the caller's matter.
 //!
 //! In such a producer an epoch is raised by the coordinator only, and no sequence number is ever given twice: what would make
-//! an idempotent producer raise its epoch makes the transaction fail, and the producer with it.
+//! an idempotent producer raise its epoch makes the transaction fail; its abort asks for the next epoch.
 
 use super::accumulator::{Accumulator, Turn};
 use super::batch::{Partition, Readiness, Urgency};
@@ -18,9 +18,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// While the transaction before is still being completed the first partition of the next one waits for this long only
+/// While the transaction before is still being completed the first partition of the next one is asked for again soon: brokers need a few
+/// milliseconds for that, and with every transaction somebody waits for it. Java's client waits for the longest each time
 /// (`TransactionManager.ADD_PARTITIONS_RETRY_BACKOFF_MS`).
-const FIRST_ADD_BACKOFF: Duration = Duration::from_millis(20);
+const FIRST_ADD_BACKOFF: Duration = Duration::from_millis(2);
+const FIRST_ADD_BACKOFF_MAX: Duration = Duration::from_millis(20);
 
 /// Where a transactional producer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,7 +212,9 @@ impl Accumulator {
         let wait = again.then(|| {
             transaction.add_failures += 1;
             match later.and_then(|error| error.code()) {
-                Some(codes::CONCURRENT_TRANSACTIONS) if first => FIRST_ADD_BACKOFF,
+                Some(codes::CONCURRENT_TRANSACTIONS) if first => {
+                    backoff(FIRST_ADD_BACKOFF, FIRST_ADD_BACKOFF_MAX, transaction.add_failures)
+                }
                 _ => backoff(pace.base, pace.most, transaction.add_failures),
             }
         });
@@ -325,7 +329,21 @@ impl Accumulator {
         self.transaction.as_ref().is_some_and(|t| !t.has_partitions)
     }
 
-    /// The transaction has ended. An abort makes good what had failed in it, unless sequence numbers are missing now.
+    /// Whether nothing can be sent before the epoch is raised. One that is being closed needs none.
+    fn has_lost_numbers(&self) -> bool {
+        !self.closing && self.transaction.as_ref().is_some_and(|t| t.lost_numbers)
+    }
+
+    /// Takes the next epoch over. All batches that have sequence numbers are settled.
+    pub(super) fn renewed(&mut self, producer: (i64, i16)) {
+        self.producer = Some(producer);
+        self.partitions.iter_mut().for_each(|partition| partition.restart_sequences(producer));
+        if let Some(transaction) = &mut self.transaction {
+            transaction.lost_numbers = false;
+        }
+    }
+
+    /// The transaction has ended. An abort makes good what had failed in it, unless sequence numbers are missing.
     pub(super) fn ended(&mut self, commit: bool) {
         let Some(transaction) = &mut self.transaction else { return };
         let cured = !commit && transaction.abort_cures && !transaction.lost_numbers;
@@ -392,7 +410,7 @@ impl Producer {
             }
         }
         let settings = &self.shared.client.config.producer;
-        let producer = coordinator.init(settings.transaction_timeout, settings.max_block, "max.block.ms").await?;
+        let producer = coordinator.init(None, settings.transaction_timeout, settings.max_block, "max.block.ms").await?;
         self.shared.lock().initialized(producer);
         self.shared.wake_all();
         Ok(())
@@ -410,8 +428,7 @@ impl Producer {
 
     /// Aborts all that was taken so far: what was not sent yet fails, what is under way is waited for.
     ///
-    /// A transaction that could not be committed can be aborted too. The producer goes on after that if none of the batches that
-    /// failed had been sent.
+    /// A transaction that could not be committed can be aborted too. The producer goes on after that.
     pub async fn abort_transaction(&self) -> Result<(), KafkaError> {
         self.end_transaction(false).await
     }
@@ -453,8 +470,28 @@ impl Producer {
                 return Err(error);
             }
         }
+        if !commit && shared.lock().has_lost_numbers() {
+            self.renew(coordinator, producer).await?;
+        }
         shared.lock().ended(commit);
         Ok(())
+    }
+
+    /// Goes on under the next epoch, in which the lost sequence numbers are not missed (`TransactionManager.bumpEpoch`).
+    async fn renew(&self, coordinator: &Coordinator, producer: (i64, i16)) -> Result<(), KafkaError> {
+        let settings = &self.shared.client.config.producer;
+        match coordinator.init(Some(producer), settings.transaction_timeout, settings.max_block, "max.block.ms").await {
+            Ok(renewed) => {
+                self.shared.lock().renewed(renewed);
+                Ok(())
+            }
+            Err(error) => {
+                if !matches!(error, KafkaError::Timeout { .. }) {
+                    self.shared.fail_for_good(error.clone());
+                }
+                Err(error)
+            }
+        }
     }
 }
 

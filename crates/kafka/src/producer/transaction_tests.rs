@@ -79,12 +79,14 @@ fn the_first_partition_waits_for_the_transaction_before_but_shortly() {
     let mut producer = producer();
     take(&mut producer, 1);
     let busy = || AddAnswer::Later(broker_error(codes::CONCURRENT_TRANSACTIONS));
-    assert_eq!(add(&mut producer, busy()), Some(FIRST_ADD_BACKOFF));
-    assert_eq!(add(&mut producer, busy()), Some(FIRST_ADD_BACKOFF));
+    let waits: Vec<Duration> = (0..8).map(|_| add(&mut producer, busy()).unwrap()).collect();
+    // a fifth more or less, at random
+    let longest = FIRST_ADD_BACKOFF_MAX.mul_f64(1.2);
+    assert!(waits[0] <= FIRST_ADD_BACKOFF.mul_f64(1.2) && waits[0] < waits[7] && waits[7] <= longest, "{waits:?}");
     let loading = AddAnswer::Later(broker_error(codes::COORDINATOR_LOAD_IN_PROGRESS));
-    assert!(add(&mut producer, loading).unwrap() > FIRST_ADD_BACKOFF);
+    assert!(add(&mut producer, loading).unwrap() > longest);
     let unknown = AddAnswer::Codes(vec![("changes".into(), 0, codes::UNKNOWN_TOPIC_OR_PARTITION)]);
-    assert!(add(&mut producer, unknown).unwrap() > FIRST_ADD_BACKOFF);
+    assert!(add(&mut producer, unknown).unwrap() > longest);
     assert!(add(&mut producer, AddAnswer::Codes(Vec::new())).is_some(), "an answer that leaves it out");
     assert_eq!(add(&mut producer, added()), None);
     send(&mut producer);
@@ -152,8 +154,16 @@ fn what_would_raise_an_epoch_fails_the_transaction() {
         assert!(error.to_string().contains(&code_name(code)) && !error.is_retriable(), "{error}");
         producer.begin_end(false).unwrap();
         assert_eq!(producer.ask_to_end(false).unwrap(), Some((7, 3)));
+        assert!(producer.has_lost_numbers(), "the broker waits for its numbers");
+        producer.renewed((7, 4));
         producer.ended(false);
-        assert!(producer.fatal.is_some(), "its numbers are missing for good");
+        assert!(producer.fatal.is_none() && !producer.has_lost_numbers());
+        take(&mut producer, 2);
+        assert_eq!(producer.turn(1, Instant::now()), Turn::Add(vec![0]));
+        assert_eq!(producer.begin_add(&[0]).unwrap().producer, (7, 4));
+        producer.finish_add(&[0], added(), PACE);
+        let state = send(&mut producer).batch.state.unwrap();
+        assert_eq!((state.epoch, state.base_sequence), (4, 0));
     }
 }
 

@@ -95,7 +95,8 @@ fn state(value: &Value) -> Result<ConnectorState> {
     Ok(ConnectorState { name: name.to_owned(), config, offsets: offsets.iter().map(pair).collect::<Result<_>>()? })
 }
 
-fn checksum(bytes: &[u8]) -> String {
+/// SHA-256 in hexadecimal digits.
+pub(super) fn checksum(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

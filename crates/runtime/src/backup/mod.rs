@@ -1,9 +1,12 @@
 //! Backups of what a worker keeps: connectors' configurations and offsets, and how one is put back.
 //!
-//! `format` is a backup as bytes, `directory` where they lie (an object store would have the same four functions), `schedule`
+//! `format` is a backup as bytes, `backups` those of a place, which is a `directory` or a `bucket` of an object store, asked with `credentials`. `schedule`
 //! takes them while a worker runs, `restore` says what putting one back would do. Whether a position is still there is for the
 //! source to say ([`rowtide_api::SourceConnector::outlook`]).
 
+mod backups;
+mod bucket;
+mod credentials;
 mod directory;
 mod format;
 mod restore;
@@ -12,7 +15,8 @@ mod schedule;
 use jiff::Timestamp;
 use rowtide_api::{OffsetMap, Props, Result};
 
-pub use directory::Directory;
+pub use backups::Backups;
+pub use bucket::Settings as StoreSettings;
 pub use format::{from_bytes, to_bytes};
 pub use restore::{Checked, Step, changes, config_of, plan, unknown};
 pub use schedule::{Settings, configs, run, take, write};

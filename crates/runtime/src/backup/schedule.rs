@@ -8,7 +8,7 @@ use rowtide_api::config::Config;
 use rowtide_api::{Error, Props, Result};
 use tracing::{info, warn};
 
-use super::{Backup, Directory, collect};
+use super::{Backup, Backups, StoreSettings, collect};
 use crate::herder::{Herder, State, TargetState};
 use crate::offsets::OffsetStore;
 
@@ -16,10 +16,10 @@ use crate::offsets::OffsetStore;
 const AGAIN: Duration = Duration::from_secs(60);
 
 /// `rowtide.backup.*`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// where they lie
-    pub directory: Directory,
+    pub backups: Backups,
     /// how often one is taken
     pub interval: Duration,
     /// how many are kept
@@ -30,8 +30,10 @@ impl Settings {
     /// Reads a worker's configuration. None: no backups are wanted.
     pub fn read(config: &Config<'_>) -> Result<Option<Self>> {
         let Some(place) = config.opt("rowtide.backup.directory").filter(|place| !place.is_empty()) else { return Ok(None) };
+        let text = |name: &str| config.opt(name).filter(|value| !value.is_empty()).map(str::to_owned);
+        let store = StoreSettings { region: text("rowtide.backup.s3.region"), endpoint: text("rowtide.backup.s3.endpoint") };
         Ok(Some(Self {
-            directory: Directory::new(place)?,
+            backups: Backups::new(place, &store)?,
             interval: config.millis("rowtide.backup.interval.ms")?,
             keep: config.size("rowtide.backup.keep")?,
         }))
@@ -40,7 +42,7 @@ impl Settings {
 
 /// Takes backups until it is dropped. The first is due an interval after the newest that is there: restarts put none off.
 pub async fn run(settings: Settings, herder: Arc<dyn Herder>, offsets: Arc<dyn OffsetStore>) {
-    let mut wait = first_wait(&settings);
+    let mut wait = first_wait(&settings).await;
     loop {
         tokio::time::sleep(wait).await;
         let taken = take(&settings, configs(&*herder).await, &*offsets).await;
@@ -55,10 +57,11 @@ pub async fn take(settings: &Settings, configs: Vec<(String, Props, TargetState)
         if connectors.is_empty() {
             return Ok(());
         }
-        let (backup, settings) = (Backup::of_now(connectors), settings.clone());
-        let written = tokio::task::spawn_blocking(move || write(&settings, &backup));
-        let name = written.await.unwrap_or_else(|panic| Err(Error::fatal("writing it ended abnormally").caused_by(panic)))?;
+        let name = settings.backups.write(&Backup::of_now(connectors)).await?;
         info!("backup {name} of configurations and offsets written");
+        if let Err(error) = settings.backups.prune(settings.keep).await {
+            warn!("backups that are too many are still there: {error}");
+        }
         Ok::<(), Error>(())
     };
     let outcome = written.await;
@@ -69,14 +72,14 @@ pub async fn take(settings: &Settings, configs: Vec<(String, Props, TargetState)
 }
 
 /// Writes a backup and removes those that are too many; its name.
-pub fn write(settings: &Settings, backup: &Backup) -> Result<String> {
-    let name = settings.directory.write(backup)?;
-    settings.directory.prune(settings.keep)?;
+pub async fn write(settings: &Settings, backup: &Backup) -> Result<String> {
+    let name = settings.backups.write(backup).await?;
+    settings.backups.prune(settings.keep).await?;
     Ok(name)
 }
 
-fn first_wait(settings: &Settings) -> Duration {
-    let newest = settings.directory.newest().ok().flatten();
+async fn first_wait(settings: &Settings) -> Duration {
+    let newest = settings.backups.newest().await.ok().flatten();
     // one from the future is none to wait for
     let age = newest.and_then(|newest| Duration::try_from(Timestamp::now().duration_since(newest)).ok());
     age.map_or(Duration::ZERO, |age| settings.interval.saturating_sub(age))
@@ -103,17 +106,17 @@ pub async fn configs(herder: &dyn Herder) -> Vec<(String, Props, TargetState)> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_first_backup_is_due_an_interval_after_the_newest() {
+    #[tokio::test]
+    async fn the_first_backup_is_due_an_interval_after_the_newest() {
         let folder = tempfile::tempdir().unwrap();
-        let directory = Directory::new(&folder.path().display().to_string()).unwrap();
-        let settings = Settings { directory: directory.clone(), interval: Duration::from_secs(3600), keep: 2 };
-        assert_eq!(first_wait(&settings), Duration::ZERO);
-        let write = |taken: Timestamp| directory.write(&Backup { taken, connectors: Vec::new() }).unwrap();
-        write(Timestamp::now() - jiff::SignedDuration::from_mins(40));
-        let wait = first_wait(&settings).as_secs();
+        let backups = Backups::new(&folder.path().display().to_string(), &StoreSettings::default()).unwrap();
+        let settings = Settings { backups: backups.clone(), interval: Duration::from_secs(3600), keep: 2 };
+        assert_eq!(first_wait(&settings).await, Duration::ZERO);
+        let backup = |taken: Timestamp| Backup { taken, connectors: Vec::new() };
+        backups.write(&backup(Timestamp::now() - jiff::SignedDuration::from_mins(40))).await.unwrap();
+        let wait = first_wait(&settings).await.as_secs();
         assert!((1100..=1200).contains(&wait), "{wait}");
-        write(Timestamp::now() + jiff::SignedDuration::from_hours(40));
-        assert_eq!(first_wait(&settings), Duration::ZERO);
+        backups.write(&backup(Timestamp::now() + jiff::SignedDuration::from_hours(40))).await.unwrap();
+        assert_eq!(first_wait(&settings).await, Duration::ZERO);
     }
 }

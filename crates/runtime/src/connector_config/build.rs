@@ -3,10 +3,10 @@
 //! Each error says which property names what is not there, and what there is.
 
 use rowtide_api::plugin::Plugins;
-use rowtide_api::{Error, PluginInfo, Predicate, Props, Result, SourceConnector};
+use rowtide_api::{Converter, Error, PluginInfo, Predicate, Props, Result, SourceConnector};
 
 use super::list;
-use crate::pipeline::{Chain, Encoder, Link};
+use crate::pipeline::{Chain, Converters, DeadLetterQueue, Encoder, Link};
 use crate::worker_config::WorkerConfig;
 
 /// The source that `connector.class` names.
@@ -30,8 +30,22 @@ pub fn encoder(plugins: &Plugins, worker: &WorkerConfig, config: &Props) -> Resu
     let headers = plugins.header_converters.iter().find(|plugin| plugin.info.matches(&class));
     let headers =
         headers.ok_or_else(|| absent("header.converter", &class, plugins.header_converters.iter().map(|plugin| &plugin.info)))?;
+    let header_class = headers.info.class;
     let headers = (headers.new)(&options).map_err(|error| error.context("header.converter"))?;
-    Ok(Encoder::new(chain(plugins, config)?, key, value, headers))
+    let letters = match DeadLetterQueue::read(config)? {
+        Some(_) => Some(json(plugins)?),
+        None => None,
+    };
+    let converters = Converters { key, value, headers: (headers, header_class), letters };
+    Ok(Encoder::new(chain(plugins, config)?, converters))
+}
+
+/// What dead letters are written with: JSON with schemas.
+fn json(plugins: &Plugins) -> Result<Box<dyn Converter>> {
+    let class = "org.apache.kafka.connect.json.JsonConverter";
+    let plugin = plugins.converters.iter().find(|plugin| plugin.info.matches(class));
+    let plugin = plugin.ok_or_else(|| absent("errors.deadletterqueue.topic.name", class, std::iter::empty()))?;
+    (plugin.new)(&Props::default(), false)
 }
 
 /// The class and the options of a converter. A connector that names its own class inherits none of the worker's options.
@@ -43,21 +57,23 @@ pub(super) fn converter_options(worker: &WorkerConfig, config: &Props, name: &st
     }
 }
 
-fn converter(
+/// A converter of a connector and its class; the worker's where the connector names none.
+pub(crate) fn converter(
     plugins: &Plugins,
     worker: &WorkerConfig,
     config: &Props,
     name: &str,
     is_key: bool,
-) -> Result<Box<dyn rowtide_api::Converter>> {
+) -> Result<(Box<dyn Converter>, &'static str)> {
     let (class, options) = converter_options(worker, config, name);
     let plugin = plugins.converters.iter().find(|plugin| plugin.info.matches(&class));
     let plugin = plugin.ok_or_else(|| absent(name, &class, plugins.converters.iter().map(|plugin| &plugin.info)))?;
-    (plugin.new)(&options, is_key).map_err(|error| error.context(name))
+    let converter = (plugin.new)(&options, is_key).map_err(|error| error.context(name))?;
+    Ok((converter, plugin.info.class))
 }
 
 /// The transforms of a configuration.
-fn chain(plugins: &Plugins, config: &Props) -> Result<Chain> {
+pub(crate) fn chain(plugins: &Plugins, config: &Props) -> Result<Chain> {
     let mut links = Vec::new();
     for alias in list(config, "transforms") {
         let property = format!("transforms.{alias}.type");
@@ -104,10 +120,8 @@ pub(crate) fn absent<'a>(property: &str, class: &str, known: impl Iterator<Item 
         return Error::configuration(format!("Missing required configuration \"{property}\" which has no default value."))
             .remedy(format!("set '{property}' to one of {known}"));
     }
-    let remedy = if class.contains("Avro") || class.contains("Protobuf") || class.contains("JsonSchema") {
-        format!(
-            "converters with a schema registry (Avro, Protobuf, JSON Schema) come with a later version; until then use one of {known}"
-        )
+    let remedy = if class.contains("Protobuf") || class.contains("JsonSchema") {
+        format!("converters for Protobuf and JSON Schema come with a later version; until then use one of {known}")
     } else {
         format!("use one of {known}")
     };

@@ -53,14 +53,14 @@ const KEYS: &[ConfigKey] = &[
     common(ConfigKey::new("config.action.reload", String, Low, "Reload Action").default_value("restart").doc("Accepted; none of the config providers announces changes.").idle(), 14, Width::Medium),
     errors(ConfigKey::new("errors.retry.timeout", Long, Medium, "Retry Timeout for Errors").default_value("0").doc("For how many milliseconds a transform that fails for a passing reason is tried again; -1 for ever."), 1, Width::Medium),
     errors(ConfigKey::new("errors.retry.delay.max.ms", Long, Medium, "Maximum Delay Between Retries for Errors").default_value("60000").doc("The longest wait between two such tries."), 2, Width::Medium),
-    errors(ConfigKey::new("errors.tolerance", String, Medium, "Error Tolerance").default_value("none").doc("What a record does that cannot be transformed, converted or accepted: `none` fails the task, `all` skips the record and counts it."), 3, Width::Short),
-    errors(ConfigKey::new("errors.log.enable", Boolean, Medium, "Log Errors").default_value("false").doc("Whether each skipped record is logged, with its position and the reason."), 4, Width::Short),
+    errors(ConfigKey::new("errors.tolerance", String, Medium, "Error Tolerance").default_value("none").doc("What a record does that cannot be transformed, converted or accepted: `none` fails the task, `all` skips the record and counts it (`GET /connectors/<name>/status` shows them)."), 3, Width::Short),
+    errors(ConfigKey::new("errors.log.enable", Boolean, Medium, "Log Errors").default_value("false").doc("Whether each skipped record is logged, with its position and the reason; else the log has the first one alone."), 4, Width::Short),
     errors(ConfigKey::new("errors.log.include.messages", Boolean, Medium, "Log Error Details").default_value("false").doc("Accepted; row data is never written to the log.").idle(), 5, Width::Short),
     in_group(ConfigKey::new("topic.creation.groups", List, Low, "Topic Creation Groups").default_value("").doc("Groups of topics that are created with settings of their own; `default` is always there and last."), "Topic Creation", 1, Width::Long),
     once(ConfigKey::new("exactly.once.support", String, Medium, "Exactly once support").default_value("requested").doc("`required` demands exactly-once delivery of the worker and the connector."), 2),
-    once(ConfigKey::new("transaction.boundary", String, Medium, "Transaction Boundary").default_value("poll").doc("Where producer transactions end under exactly-once delivery, which is not there yet.").idle(), 3),
-    once(ConfigKey::new("transaction.boundary.interval.ms", Long, Low, "Transaction boundary interval").doc("Their length when the boundary is `interval`; exactly-once delivery is not there yet.").idle(), 4),
-    in_group(ConfigKey::new("offsets.storage.topic", String, Low, "Offsets topic").doc("A topic of its own for the connector's offsets, in distributed mode."), "offsets.topic", 1, Width::Long),
+    once(ConfigKey::new("transaction.boundary", String, Medium, "Transaction Boundary").default_value("poll").doc("Where producer transactions end under exactly-once delivery: `poll`, when nothing more waits or after `max.batch.size` records; `interval`."), 3),
+    once(ConfigKey::new("transaction.boundary.interval.ms", Long, Low, "Transaction boundary interval").doc("Their length when the boundary is `interval`; absent: `offset.flush.interval.ms`."), 4),
+    in_group(ConfigKey::new("offsets.storage.topic", String, Low, "Offsets topic").doc("A topic of its own for the connector's offsets, in distributed mode; it is created like the worker's (`offset.storage.`) when it is missing. The worker's topic has what was there before, and takes a copy of what is stored."), "offsets.topic", 1, Width::Long),
 ];
 
 /// Families of Connect's own, and of Debezium's pipeline, that every connector may have.
@@ -78,6 +78,22 @@ const PREFIXES: &[&str] = &[
 
 /// Honoured by the runtime without being listed.
 const UNLISTED: &[ConfigKey] = &[
+    ConfigKey::new("errors.deadletterqueue.topic.name", String, Medium, "Dead Letter Queue Topic Name")
+        .default_value("")
+        .doc("Where records go that `errors.tolerance=all` skips; empty: nowhere. Kafka Connect has it for sink connectors only.")
+        .unlisted(),
+    ConfigKey::new("errors.deadletterqueue.topic.replication.factor", ConfigType::Short, Medium, "Dead Letter Queue Topic Replication Factor")
+        .default_value("3")
+        .doc("With how many replicas that topic is created when it is missing, of one partition; -1: as the broker has it.")
+        .unlisted(),
+    ConfigKey::new("errors.deadletterqueue.context.headers.enable", Boolean, Medium, "Enable Error Context Headers")
+        .default_value("true")
+        .doc("Whether headers that begin with `__connect.errors.` say where the record comes from and what is wrong with it. Connect's default for sink connectors is false.")
+        .unlisted(),
+    ConfigKey::new("rowtide.errors.buffer.bytes", Long, Low, "Errors buffer")
+        .default_value("67108864")
+        .doc("Bytes of records that are kept until Kafka has accepted them, so that one that is refused can be skipped, or go to the dead letter queue; what is more waits, and under exactly once ends its transaction.")
+        .unlisted(),
     ConfigKey::new("task.class", Class, Low, "Task class").doc("Written into task configurations for Java workers.").unlisted(),
     ConfigKey::new("rowtide.encode.threads", Int, Low, "Encode threads")
         .default_value("1")

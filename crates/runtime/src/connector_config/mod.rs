@@ -13,9 +13,9 @@ pub use build::{encoder, source};
 pub use keys::definition;
 pub use listing::{key_info, plugin_keys};
 pub use missing::{Missing, missing};
-pub use validate::{Validation, unknown, validate, validate_offline};
+pub use validate::{Validation, idle_letters, unknown, validate, validate_offline};
 
-pub(crate) use build::absent;
+pub(crate) use build::{absent, chain, converter};
 
 use rowtide_api::Props;
 

@@ -40,6 +40,10 @@ fn with_own(
     for key in definition().keys.iter().filter(|key| key.listed) {
         out.push(connect_key(plugins, worker, source, key, config));
     }
+    // what Connect does not list shows only when something is wrong with it
+    let others = definition().keys.iter().filter(|key| !key.listed && config.get(key.name).is_some());
+    let others = others.map(|key| connect_key(plugins, worker, source, key, config));
+    out.extend(others.filter(|(_, value)| value.as_ref().is_some_and(|value| !value.errors.is_empty())));
     topic_creation_errors(worker, config, &mut out);
     for alias in list(config, "transforms") {
         let known: Vec<Known<'_>> = plugins.transforms.iter().map(|plugin| (&plugin.info, plugin.config_def)).collect();
@@ -59,6 +63,13 @@ fn with_own(
 /// A sentence for each property that nothing declares.
 pub fn unknown(source: &dyn SourceConnector, config: &Props) -> Vec<String> {
     source.config_def().unknown(config, &[definition()])
+}
+
+/// Why a dead letter queue would stay empty, if it is named and nothing can go there.
+pub fn idle_letters(config: &Props) -> Option<&'static str> {
+    let named = config.get("errors.deadletterqueue.topic.name").is_some_and(|topic| !topic.trim().is_empty());
+    let skips = config.get("errors.tolerance").is_some_and(|text| text.trim() == "all");
+    (named && !skips).then_some("has no effect without errors.tolerance=all: nothing is skipped")
 }
 
 fn append_own(source: &dyn SourceConnector, mut values: Vec<ConfigValue>, out: &mut Validation) {
@@ -186,6 +197,14 @@ fn connect_reasons(plugins: &Plugins, name: &str, value: Option<&str>, config: &
         }
         ("transaction.boundary.interval.ms", Some(text)) if text.parse::<i64>().is_ok_and(|number| number < 1) => {
             invalid("Value must be at least 1")
+        }
+        ("errors.deadletterqueue.topic.replication.factor", Some(text))
+            if text.parse::<i16>().is_ok_and(|factor| factor != -1 && factor < 1) =>
+        {
+            invalid("Value must be -1 or at least 1")
+        }
+        ("rowtide.errors.buffer.bytes", Some(text)) if text.parse::<i64>().is_ok_and(|bytes| bytes < 0) => {
+            invalid("Value must be at least 0")
         }
         ("offsets.storage.topic", Some(text)) if text.trim().is_empty() => invalid("String must be non-empty"),
         _ => Vec::new(),

@@ -15,6 +15,8 @@ use serde::Serialize;
 
 pub use parts::Parts;
 
+use crate::pipeline::Trouble;
+
 /// An answer that is an error: Connect's `{"error_code","message"}`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -134,7 +136,8 @@ pub struct ConnectorStatus {
     pub version: Option<String>,
 }
 
-/// Status of a task.
+/// Status of a task. Rowtide's own member comes last, and is there only when there is something to say: a client that takes Connect's members
+/// alone gets them alone of a healthy task.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct TaskStatus {
@@ -144,6 +147,8 @@ pub struct TaskStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
     pub version: Option<String>,
+    #[serde(rename = "rowtide", skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
 }
 
 /// `GET /connectors/{c}/status`

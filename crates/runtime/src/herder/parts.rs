@@ -33,6 +33,29 @@ pub struct Parts {
     pub scratch: PathBuf,
 }
 
+/// A task that is to start.
+pub(super) struct NewTask<'a> {
+    /// its connector's name
+    pub name: &'a str,
+    /// its number
+    pub number: usize,
+    /// variables not filled in
+    pub config: &'a Props,
+    /// what it counts
+    pub metrics: Arc<TaskMetrics>,
+    /// none: its offsets are where those of all are
+    pub offsets: Option<Arc<dyn OffsetStore>>,
+    /// what makes it exactly once
+    pub exactly_once: Option<ExactlyOnce>,
+    /// it waits before it connects
+    pub paused: bool,
+}
+
+/// Stored offsets, or the answer that they cannot be had.
+pub(super) async fn load_offsets(store: &dyn OffsetStore, name: &str) -> Result<Vec<(OffsetMap, OffsetMap)>> {
+    store.load(name).await.map_err(|error| of_error(&error))
+}
+
 impl Parts {
     /// When tasks that are asked to stop now have to be at their end.
     pub(super) fn deadline(&self) -> tokio::time::Instant {
@@ -44,22 +67,23 @@ impl Parts {
         connector_config::source(&self.plugins, config).map_err(|error| bad_request(error.message()))
     }
 
-    /// Stored offsets, or the answer that they cannot be had.
-    pub(super) async fn load_offsets(&self, name: &str) -> Result<Vec<(OffsetMap, OffsetMap)>> {
-        self.offsets.load(name).await.map_err(|error| of_error(&error))
-    }
-
     /// Stores, removes (none) or, without a list, resets offsets of a connector that is stopped; answers Connect's sentence.
-    pub(super) async fn alter_offsets(&self, name: &str, config: &Props, offsets: Option<Vec<OffsetEntry>>) -> Result<String> {
+    pub(super) async fn alter_offsets(
+        &self,
+        store: &dyn OffsetStore,
+        name: &str,
+        config: &Props,
+        offsets: Option<Vec<OffsetEntry>>,
+    ) -> Result<String> {
         let done = if offsets.is_some() { "altered" } else { "reset" };
         let offsets = match offsets {
             Some(offsets) => offsets,
-            None => self.load_offsets(name).await?.into_iter().map(|(partition, _)| (partition, None)).collect(),
+            None => load_offsets(store, name).await?.into_iter().map(|(partition, _)| (partition, None)).collect(),
         };
         let filled = self.worker.variables.fill_in(config).map_err(|error| of_error(&error))?;
         let by_connector =
             self.source(&filled)?.alter_offsets(&filled, &offsets).map_err(|error| bad_request(error.to_string()))?;
-        self.offsets.store(name, &offsets).await.map_err(|error| of_error(&error))?;
+        store.store(name, &offsets).await.map_err(|error| of_error(&error))?;
         Ok(answers::offsets_changed(by_connector, done))
     }
 
@@ -141,7 +165,8 @@ impl Parts {
         if let Ok(source) = self.source(config) {
             let filled = self.worker.variables.fill_in(config).unwrap_or_else(|_| config.clone());
             let left_over = self.worker.variables.left_over(&filled);
-            for sentence in connector_config::unknown(source, config).into_iter().chain(left_over) {
+            let idle = connector_config::idle_letters(&filled).map(|why| format!("errors.deadletterqueue.topic.name {why}"));
+            for sentence in connector_config::unknown(source, config).into_iter().chain(idle).chain(left_over) {
                 tracing::warn!(connector = name, "{sentence}");
             }
         }
@@ -180,16 +205,9 @@ impl Parts {
         Ok(configs)
     }
 
-    /// Starts a task of this configuration, variables not filled in.
-    pub(super) fn start_task(
-        &self,
-        name: &str,
-        number: usize,
-        config: &Props,
-        metrics: Arc<TaskMetrics>,
-        exactly_once: Option<ExactlyOnce>,
-        paused: bool,
-    ) -> rowtide_api::Result<TaskHandle> {
+    /// Starts a task.
+    pub(super) fn start_task(&self, new: NewTask<'_>) -> rowtide_api::Result<TaskHandle> {
+        let NewTask { name, number, config, metrics, offsets, exactly_once, paused } = new;
         let config = self.worker.variables.fill_in(config)?;
         let settings = TaskSettings::read(&config, self.worker.flush_interval)?;
         connector_config::source(&self.plugins, &config)?;
@@ -203,7 +221,7 @@ impl Parts {
             source: Arc::new(move || connector_config::source(&sources, &named).map(|source| source.new_task())),
             encoder: Arc::new(move || connector_config::encoder(&plugins, &worker, &own)),
             sink: self.sink.clone(),
-            offsets: self.offsets.clone(),
+            offsets: offsets.unwrap_or_else(|| self.offsets.clone()),
             exactly_once,
             settings,
             metrics,

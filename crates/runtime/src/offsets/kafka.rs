@@ -62,6 +62,13 @@ impl KafkaOffsetStore {
         values.into_iter().chain(removals).map(record).collect()
     }
 
+    /// Hands offsets to the topic's writer without waiting for them; the log says which could not be written.
+    pub async fn post(&self, connector: &str, entries: &[OffsetEntry]) {
+        for entry in self.entries(connector, entries).into_iter().flatten() {
+            self.log.post(entry).await;
+        }
+    }
+
     /// Values, and removals, which have to come after them.
     fn entries(&self, connector: &str, entries: &[OffsetEntry]) -> [Vec<Entry>; 2] {
         let (values, removals) = entries

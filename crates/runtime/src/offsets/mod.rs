@@ -7,6 +7,7 @@ mod file;
 pub mod java_hashmap;
 pub mod json;
 mod kafka;
+mod own;
 
 use async_trait::async_trait;
 use rowtide_api::{OffsetMap, Result};
@@ -14,6 +15,7 @@ use rowtide_api::{OffsetMap, Result};
 pub use embedded::EmbeddedStore;
 pub use file::FileOffsetStore;
 pub use kafka::KafkaOffsetStore;
+pub use own::OwnOffsets;
 
 /// Source partition and the offset to store under it; none removes it.
 pub type OffsetEntry = (OffsetMap, Option<OffsetMap>);

@@ -1,6 +1,8 @@
 //! The chain of transforms with their predicates, applied to one record after the other.
 
-use rowtide_api::{Error, ErrorKind, Outcome, Predicate, SourceRecord, Transform};
+use rowtide_api::{Error, ErrorKind, Outcome, Predicate, Result, SourceRecord, Transform};
+
+use super::letters::{Failure, Stage};
 
 /// One transform of a connector.
 pub struct Link {
@@ -27,9 +29,19 @@ impl Chain {
         self.links.is_empty()
     }
 
-    /// Applies all transforms. `again` is asked after a transient failure whether to try once more; a chain that may
-    /// never be asked (`retries` false) copies no record.
-    pub fn apply(&mut self, mut record: SourceRecord, retries: bool, again: &mut dyn FnMut(&Error) -> bool) -> Outcome {
+    /// Applies all transforms once; none: the record is dropped.
+    pub(crate) fn apply_once(&mut self, record: SourceRecord) -> Result<Option<SourceRecord>> {
+        self.apply(record, false, &mut |_| false).map_err(|failure| failure.error)
+    }
+
+    /// Applies all transforms; none: the record is dropped. `again` is asked after a transient failure whether to try once
+    /// more; a chain that may never be asked (`retries` false) copies no record.
+    pub(super) fn apply(
+        &mut self,
+        mut record: SourceRecord,
+        retries: bool,
+        again: &mut dyn FnMut(&Error) -> bool,
+    ) -> Result<Option<SourceRecord>, Box<Failure>> {
         for link in &mut self.links {
             if let Some((predicate, negate)) = &link.predicate
                 && predicate.test(&record) == *negate
@@ -40,16 +52,17 @@ impl Chain {
                 let copy = retries.then(|| record.clone());
                 match (link.transform.apply(record), copy) {
                     (Outcome::Kept(changed), _) => break changed,
-                    (Outcome::Dropped, _) => return Outcome::Dropped,
+                    (Outcome::Dropped, _) => return Ok(None),
                     (Outcome::Failed(error), Some(copy)) if error.kind() == ErrorKind::Transient && again(&error) => {
                         record = copy
                     }
                     (Outcome::Failed(error), _) => {
-                        return Outcome::Failed(error.context(&format!("transformation '{}' ({})", link.alias, link.class)));
+                        let error = error.context(&format!("transformation '{}' ({})", link.alias, link.class));
+                        return Err(Box::new(Failure { stage: Stage::Transformation, class: link.class, error, record: None }));
                     }
                 }
             };
         }
-        Outcome::Kept(record)
+        Ok(Some(record))
     }
 }

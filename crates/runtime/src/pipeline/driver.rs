@@ -12,13 +12,18 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, interval, sleep, timeout_at};
 
-use super::encode::{self, Cancel, RawBatch, Rules};
+use super::encode::{self, RawBatch};
+use super::input::Input;
+use super::kept::Kept;
+use super::letters::Sender;
 use super::produce::{Produce, Progress, advanced};
+use super::rules::{Cancel, Rules};
 use super::task::{Asked, Control, Reporter};
 use super::transaction::Transaction;
 use super::{SinkContext, TaskMetrics, TaskSetup, shuffle};
 use crate::herder::State;
 use crate::offsets::OffsetEntry;
+use crate::patience::patiently;
 
 /// How an attempt ended.
 pub(super) enum Exit {
@@ -72,6 +77,7 @@ pub(super) async fn run(
         () = stopped(control) => return Exit::Stopped,
     };
     reporter.set(State::Running);
+    setup.metrics.set_retry(None);
     match attempt.poll_until_stopped(control, signals, reporter, polled).await {
         Ok(deadline) => attempt.finish(deadline).await,
         Err(error) => attempt.take_apart(error, control).await,
@@ -116,21 +122,31 @@ impl<'a> Attempt<'a> {
             tolerance: setup.settings.tolerance.clone(),
             metrics: setup.metrics.clone(),
             id: format!("{}-{}", setup.connector, setup.task).into(),
+            sender: setup.settings.tolerance.letters.clone().map(|queue| Sender {
+                queue,
+                connector: setup.connector.as_str().into(),
+                task: setup.task,
+            }),
             cancel: cancel.clone(),
         };
+        let tolerance = &rules.tolerance;
+        let keeps = tolerance.skip && (tolerance.letters.is_some() || setup.exactly_once.is_some());
+        let kept = keeps.then(|| Kept::new(tolerance.buffer));
         let stage = encode::start(encoders, &rules)?;
         let (published, progress) = watch::channel(Progress::default());
         let (flushes, asked) = mpsc::channel(1);
         let store_now = Arc::new(Notify::new());
+        let transaction = setup.exactly_once.as_ref().map(|once| Transaction::new(once, setup.settings.idle_flush_interval));
         let produce = Produce {
             sink,
-            encoded: stage.encoded,
+            input: Input::new(stage.encoded, transaction.as_ref().map_or(0, Transaction::most)),
             progress: published,
             flushes: asked,
             rules,
+            kept,
             urgent: VecDeque::new(),
             store_now: store_now.clone(),
-            transaction: setup.exactly_once.as_ref().map(|once| Transaction::new(once, setup.settings.idle_flush_interval)),
+            transaction,
         };
         Ok(Self {
             setup,
@@ -360,9 +376,15 @@ async fn open_sink(setup: &TaskSetup) -> Result<Box<dyn Sink>> {
         transactions: setup.exactly_once.as_ref().map(|once| once.transactions.clone()),
     };
     let Some(once) = &setup.exactly_once else { return Ok(shuffle::if_asked((setup.sink)(context).await?)) };
-    (once.before)().await?;
-    let sink = (setup.sink)(context).await?;
-    (once.after)().await?;
+    let (connector, task) = (&setup.connector, setup.task);
+    let word = |what: &'static str| {
+        move |waited: Duration| {
+            tracing::warn!(connector, task, "the task does not start: for {} s it has waited for {what}", waited.as_secs())
+        }
+    };
+    patiently((once.before)(), word("the leader of the group, which has to fence earlier tasks of the connector")).await?;
+    let sink = patiently((setup.sink)(context), word("Kafka's transaction coordinator, which has to give it a producer")).await?;
+    patiently((once.after)(), word("the end of the config topic")).await?;
     Ok(shuffle::if_asked(sink))
 }
 

@@ -1,22 +1,23 @@
 //! The encode stage: transforms and converters, a batch at a time, where the records were made or on threads of their own.
 //!
-//! Batches go to the threads in turn and are collected in the same turn, so that any number of threads keeps the order.
+//! Batches go to the threads in turn and are collected in the same turn, so that any number of threads keeps the order. What becomes of a record that
+//! fails, and how long one is tried again, is said in `rules`.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rowtide_api::transform::HeaderConverter;
-use rowtide_api::{Converter, EncodedRecord, Error, ErrorKind, Header, Outcome, Result, SourcePosition, SourceRecord};
+use rowtide_api::{Converter, Datum, EncodePlan, EncodedRecord, Error, Header, Lookup, Result, SourcePosition, SourceRecord};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::plans::Plans;
-use super::{Chain, TaskMetrics, Tolerance};
-
-/// Names and bytes of a record's headers.
-type EncodedHeaders = Arc<[(Arc<str>, Option<Bytes>)]>;
+use super::letters::{About, EncodedHeaders, Failure, Stage, Writer};
+use super::plans::{Plans, Wanted};
+use super::rules::{Backoff, Rules};
+use super::{Chain, TaskMetrics};
 
 /// A polled batch on its way to an encoder.
 pub(super) struct RawBatch {
@@ -47,65 +48,165 @@ struct Parts {
     value: Option<Range<usize>>,
 }
 
+/// The converters of a connector, each with its class.
+pub struct Converters {
+    /// of keys
+    pub key: (Box<dyn Converter>, &'static str),
+    /// of values
+    pub value: (Box<dyn Converter>, &'static str),
+    /// of headers
+    pub headers: (Box<dyn HeaderConverter>, &'static str),
+    /// JSON with schemas, where records that cannot be converted go to a dead letter queue
+    pub letters: Option<Box<dyn Converter>>,
+}
+
 /// Transforms and converters of a connector. Each encode thread has one of its own.
 pub struct Encoder {
     chain: Chain,
     key: Plans,
     value: Plans,
     headers: Box<dyn HeaderConverter>,
+    /// of key, value and headers
+    classes: [&'static str; 3],
+    letters: Option<Writer>,
     /// the shared headers seen last, and their bytes: most records of a connector carry the same ones
     last_headers: Option<(Arc<[Header]>, EncodedHeaders)>,
+    /// the headers that converters added last: to which, which, and the sum
+    last_added: Option<Added>,
     no_headers: EncodedHeaders,
     /// size of the last batch: what the next buffer begins with
     capacity: usize,
+    /// the batch that is being encoded
+    work: Option<Box<Work>>,
 }
+
+/// Headers with those that converters add to each record.
+struct Added {
+    to: EncodedHeaders,
+    added: Vec<(Arc<str>, Bytes)>,
+    sum: EncodedHeaders,
+}
+
+/// A batch that is being encoded. It outlives waiting for a registry, and whoever waits may stop waiting and come again.
+struct Work {
+    records: std::vec::IntoIter<SourceRecord>,
+    sequence: u64,
+    /// all bytes of the batch in one buffer; the records get their parts of it once it grows no more
+    buffer: Vec<u8>,
+    parts: Vec<Parts>,
+    out: EncodedBatch,
+    filtered: usize,
+    /// a record that is transformed, and what has to be asked before it is converted
+    waiting: Option<(Turn, SourceRecord, Asked)>,
+}
+
+/// What is known of a record beside itself, while it is its turn.
+struct Turn {
+    position: SourcePosition,
+    /// as the source made it, where a letter may have to hold it
+    original: Option<SourceRecord>,
+}
+
+/// A question to a registry.
+struct Asked {
+    of_key: bool,
+    wanted: Wanted,
+    lookup: Lookup,
+}
+
+/// Why a record was not converted.
+enum Stop {
+    Failed(Box<Failure>),
+    Ask(Box<(SourceRecord, Asked)>),
+}
+
+/// A record but for key and value, and where those are in the buffer.
+type Encoding = (EncodedRecord, Parts);
 
 impl Encoder {
     /// An encoder of these parts.
-    pub fn new(chain: Chain, key: Box<dyn Converter>, value: Box<dyn Converter>, headers: Box<dyn HeaderConverter>) -> Self {
-        let (key, value) = (Plans::new(key.into(), "key"), Plans::new(value.into(), "value"));
-        Self { chain, key, value, headers, last_headers: None, no_headers: Arc::default(), capacity: 0 }
+    pub fn new(chain: Chain, converters: Converters) -> Self {
+        let Converters { key, value, headers, letters } = converters;
+        let classes = [key.1, value.1, headers.1];
+        let (key, value) = (Plans::new(key.0.into(), "key"), Plans::new(value.0.into(), "value"));
+        let (letters, headers) = (letters.map(Writer::new), headers.0);
+        let (last_headers, last_added, no_headers) = (None, None, EncodedHeaders::default());
+        Self { chain, key, value, headers, classes, letters, last_headers, last_added, no_headers, capacity: 0, work: None }
     }
 
-    fn encode(&mut self, batch: RawBatch, rules: &Rules) -> EncodedBatch {
-        // All bytes of the batch in one buffer; the records get their parts of it once it grows no more.
-        let mut buffer = Vec::with_capacity(self.capacity);
-        let mut parts = Vec::with_capacity(batch.records.len());
+    /// Takes a batch; [`Encoder::finish`] encodes it.
+    fn begin(&mut self, batch: RawBatch) {
         let mut out = EncodedBatch { reached: batch.reached, urgent: batch.urgent, ..EncodedBatch::default() };
         out.positions.reserve(batch.records.len());
         out.records.reserve(batch.records.len());
-        let mut filtered = 0;
-        for (index, record) in batch.records.into_iter().enumerate() {
-            let sequence = batch.first_sequence + index as u64;
-            let position = record.position.clone();
-            let outcome = match self.transform(record, rules) {
-                Outcome::Kept(record) => self.convert(sequence, record, &mut buffer).map(Some),
-                Outcome::Dropped => {
-                    filtered += 1;
-                    Ok(None)
-                }
-                Outcome::Failed(error) => Err(error),
-            };
-            match outcome {
-                Ok(Some((record, part))) => {
-                    if out.topics.last().is_none_or(|last| !Arc::ptr_eq(last, &record.topic)) {
-                        note_topic(&mut out.topics, &record.topic);
-                    }
-                    out.records.push(record);
-                    parts.push(part);
-                    out.positions.push((position, false));
-                }
-                Ok(None) => out.positions.push((position, true)),
-                Err(error) => match rules.tolerate(error, &position) {
-                    None => out.positions.push((position, true)),
-                    Some(error) => {
-                        out.failed = Some(error);
-                        out.reached.clear();
-                        break;
-                    }
-                },
+        self.work = Some(Box::new(Work {
+            parts: Vec::with_capacity(batch.records.len()),
+            records: batch.records.into_iter(),
+            sequence: batch.first_sequence,
+            buffer: Vec::with_capacity(self.capacity),
+            out,
+            filtered: 0,
+            waiting: None,
+        }));
+    }
+
+    /// Encodes the batch that was taken, and waits where a registry has to be asked. Dropping the future loses nothing: the
+    /// next one goes on. None when no batch was taken.
+    async fn finish(&mut self, rules: &Rules) -> Option<EncodedBatch> {
+        loop {
+            if let Some((.., asked)) = &mut self.work.as_mut()?.waiting {
+                let answer = asked.lookup.as_mut().await;
+                self.take_answer(answer, rules);
+            }
+            let work = self.work.take()?;
+            match self.advance(work, rules) {
+                Ok(done) => return Some(done),
+                Err(waits) => self.work = Some(waits),
             }
         }
+    }
+
+    fn take_answer(&mut self, answer: Result<Arc<dyn EncodePlan>>, rules: &Rules) {
+        let Some(mut work) = self.work.take() else { return };
+        if let Some((turn, record, asked)) = work.waiting.take() {
+            let plans = if asked.of_key { &mut self.key } else { &mut self.value };
+            match plans.answered(asked.wanted, answer) {
+                Ok(()) => {
+                    let converted = self.convert(work.sequence, record, &mut work.buffer).map(Some);
+                    self.settle(&mut work, converted, turn, rules);
+                }
+                Err(error) => {
+                    rules.metrics.failures.fetch_add(1, Ordering::Relaxed);
+                    work.end(match record.table() {
+                        Some(table) => error.context(&format!("table {table}")),
+                        None => error,
+                    });
+                }
+            }
+        }
+        self.work = Some(work);
+    }
+
+    /// Goes on with a batch until it is done, or until a registry has to be asked.
+    fn advance(&mut self, mut work: Box<Work>, rules: &Rules) -> Result<EncodedBatch, Box<Work>> {
+        while work.waiting.is_none() && work.out.failed.is_none() {
+            let Some(record) = work.records.next() else { break };
+            let original = self.letters.as_ref().filter(|_| !self.chain.is_empty()).map(|_| record.clone());
+            let turn = Turn { position: record.position.clone(), original };
+            let converted = match self.transform(record, rules) {
+                Ok(Some(record)) => self.convert(work.sequence, record, &mut work.buffer).map(Some),
+                Ok(None) => {
+                    work.filtered += 1;
+                    Ok(None)
+                }
+                Err(failure) => Err(Stop::Failed(failure)),
+            };
+            self.settle(&mut work, converted, turn, rules);
+        }
+        if work.waiting.is_some() {
+            return Err(work);
+        }
+        let Work { buffer, parts, mut out, filtered, .. } = *work;
         self.capacity = buffer.len() + buffer.len() / 8;
         let buffer = Bytes::from(buffer);
         for (record, Parts { key, value }) in out.records.iter_mut().zip(parts) {
@@ -113,12 +214,43 @@ impl Encoder {
             record.value = value.map(|range| buffer.slice(range));
         }
         TaskMetrics::add(&rules.metrics.filtered, filtered);
-        out
+        Ok(out)
     }
 
-    fn transform(&mut self, record: SourceRecord, rules: &Rules) -> Outcome {
+    /// Books what became of the record whose turn it is.
+    fn settle(&mut self, work: &mut Work, converted: Result<Option<Encoding>, Stop>, turn: Turn, rules: &Rules) {
+        let Turn { position, original } = turn;
+        match converted {
+            Ok(Some((record, part))) => {
+                if work.out.topics.last().is_none_or(|last| !Arc::ptr_eq(last, &record.topic)) {
+                    note_topic(&mut work.out.topics, &record.topic);
+                }
+                work.out.records.push(record);
+                work.parts.push(part);
+                work.out.positions.push((position, false));
+            }
+            Ok(None) => work.out.positions.push((position, true)),
+            Err(Stop::Ask(asked)) => {
+                let (record, asked) = *asked;
+                work.waiting = Some((Turn { position, original }, record, asked));
+                return;
+            }
+            Err(Stop::Failed(failure)) if rules.tolerates(&failure.error, &position) => {
+                let letter = self.letter(work.sequence, &failure, original, &position, rules, &mut work.buffer);
+                work.out.positions.push((position, letter.is_none()));
+                if let Some((letter, part)) = letter {
+                    work.out.records.push(letter);
+                    work.parts.push(part);
+                }
+            }
+            Err(Stop::Failed(failure)) => return work.end(rules.fatal(failure.error)),
+        }
+        work.sequence += 1;
+    }
+
+    fn transform(&mut self, record: SourceRecord, rules: &Rules) -> Result<Option<SourceRecord>, Box<Failure>> {
         if self.chain.is_empty() {
-            return Outcome::Kept(record);
+            return Ok(Some(record));
         }
         let mut backoff = None;
         let mut again = |error: &Error| backoff.get_or_insert_with(|| Backoff::new(&rules.tolerance)).wait(error, rules);
@@ -126,12 +258,92 @@ impl Encoder {
     }
 
     /// The record but for key and value, and where those are in the buffer.
-    fn convert(&mut self, sequence: u64, record: SourceRecord, buffer: &mut Vec<u8>) -> Result<(EncodedRecord, Parts)> {
-        let key = self.key.encode(&record.topic, &record.key, buffer)?;
-        let value = self.value.encode(&record.topic, &record.value, buffer)?;
-        let headers = self.convert_headers(&record.topic, &record.headers, buffer)?;
-        let SourceRecord { topic, partition, timestamp, .. } = record;
-        Ok((EncodedRecord { sequence, topic, partition, key: None, value: None, headers, timestamp }, Parts { key, value }))
+    fn convert(&mut self, sequence: u64, record: SourceRecord, buffer: &mut Vec<u8>) -> Result<Encoding, Stop> {
+        let (stage, error) = match self.prepare(&record) {
+            Ok(Some(asked)) => return Err(Stop::Ask(Box::new((record, asked)))),
+            Ok(None) => match self.encode(&record, buffer) {
+                Ok((headers, parts)) => {
+                    let SourceRecord { topic, partition, timestamp, .. } = record;
+                    return Ok((EncodedRecord { sequence, topic, partition, key: None, value: None, headers, timestamp }, parts));
+                }
+                Err(failed) => failed,
+            },
+            Err(failed) => failed,
+        };
+        let [key, value, headers] = self.classes;
+        let class = match stage {
+            Stage::KeyConverter => key,
+            Stage::ValueConverter => value,
+            _ => headers,
+        };
+        Err(Stop::Failed(Box::new(Failure { stage, class, error, record: Some(record) })))
+    }
+
+    /// Makes sure that there are plans for key and value, or says what has to be asked first.
+    fn prepare(&mut self, record: &SourceRecord) -> Result<Option<Asked>, (Stage, Error)> {
+        let of_key =
+            self.key.prepare(&record.topic, &record.key, &record.headers).map_err(|error| (Stage::KeyConverter, error))?;
+        if let Some((wanted, lookup)) = of_key {
+            return Ok(Some(Asked { of_key: true, wanted, lookup }));
+        }
+        let of_value =
+            self.value.prepare(&record.topic, &record.value, &record.headers).map_err(|error| (Stage::ValueConverter, error))?;
+        Ok(of_value.map(|(wanted, lookup)| Asked { of_key: false, wanted, lookup }))
+    }
+
+    fn encode(&mut self, record: &SourceRecord, buffer: &mut Vec<u8>) -> Result<(EncodedHeaders, Parts), (Stage, Error)> {
+        let SourceRecord { topic, key, value, headers, .. } = record;
+        let of_key = self.key.encode(topic, key, headers, buffer).map_err(|error| (Stage::KeyConverter, error))?;
+        let of_value = self.value.encode(topic, value, headers, buffer).map_err(|error| (Stage::ValueConverter, error))?;
+        let headers = self.convert_headers(topic, headers, buffer).map_err(|error| (Stage::HeaderConverter, error))?;
+        let headers = self.with_added(headers, of_key.as_ref().map(|_| key), of_value.as_ref().map(|_| value));
+        Ok((headers, Parts { key: of_key, value: of_value }))
+    }
+
+    /// The headers with those that the converters of key and value add, in this order.
+    fn with_added(&mut self, headers: EncodedHeaders, key: Option<&Datum>, value: Option<&Datum>) -> EncodedHeaders {
+        let of_key = key.map_or(&[][..], |key| self.key.headers(key));
+        let of_value = value.map_or(&[][..], |value| self.value.headers(value));
+        if of_key.is_empty() && of_value.is_empty() {
+            return headers;
+        }
+        let added = of_key.iter().chain(of_value);
+        if let Some(last) = &self.last_added
+            && Arc::ptr_eq(&last.to, &headers)
+            && last.added.iter().eq(added.clone())
+        {
+            return last.sum.clone();
+        }
+        let all = headers.iter().cloned().chain(added.clone().map(|(name, value)| (name.clone(), Some(value.clone()))));
+        let sum = EncodedHeaders::from_iter(all);
+        self.last_added = Some(Added { to: headers, added: added.cloned().collect(), sum: sum.clone() });
+        sum
+    }
+
+    /// The letter of a record that is skipped, as `convert` gives records; none: there is no dead letter queue.
+    fn letter(
+        &mut self,
+        sequence: u64,
+        failure: &Failure,
+        original: Option<SourceRecord>,
+        position: &SourcePosition,
+        rules: &Rules,
+        buffer: &mut Vec<u8>,
+    ) -> Option<Encoding> {
+        let (writer, sender) = (self.letters.as_mut()?, rules.sender.as_ref()?);
+        let record = original.as_ref().or(failure.record.as_ref())?;
+        let ([key, value], mut omitted) = writer.write(record, buffer);
+        let mut own = Vec::with_capacity(record.headers.len());
+        for header in record.headers.iter() {
+            match encode_header(&*self.headers, &record.topic, header, buffer) {
+                Ok(encoded) => own.push(encoded),
+                Err(_) if omitted.contains(&"headers") => {}
+                Err(_) => omitted.push("headers"),
+            }
+        }
+        let Failure { stage, class, error, .. } = failure;
+        let about = About { topic: &record.topic, position, stage: *stage, class, error, omitted: &omitted };
+        Some((sender.envelope(sequence, record.timestamp, own.into_iter(), &about), Parts { key, value }))
     }
 
     fn convert_headers(&mut self, topic: &Arc<str>, headers: &Arc<[Header]>, buffer: &mut Vec<u8>) -> Result<EncodedHeaders> {
@@ -144,14 +356,8 @@ impl Encoder {
             return Ok(encoded.clone());
         }
         let mut encoded = Vec::with_capacity(headers.len());
-        let start = buffer.len();
         for header in headers.iter() {
-            let present = self.headers.encode(topic, &header.name, &header.datum, buffer).map_err(|error| {
-                error.context(&format!("cannot convert the header '{}' of a record of topic {topic}", header.name))
-            })?;
-            // A copy: it may outlive the batch and must not pin its buffer (DESIGN, invariant 3).
-            encoded.push((header.name.clone(), present.then(|| Bytes::copy_from_slice(&buffer[start..]))));
-            buffer.truncate(start);
+            encoded.push(encode_header(&*self.headers, topic, header, buffer)?);
         }
         let encoded = EncodedHeaders::from(encoded);
         if Arc::strong_count(headers) > 1 {
@@ -162,6 +368,29 @@ impl Encoder {
     }
 }
 
+impl Work {
+    /// Nothing after this record is encoded.
+    fn end(&mut self, error: Error) {
+        self.out.failed = Some(error);
+        self.out.reached.clear();
+    }
+}
+
+/// The buffer is as it was afterwards.
+fn encode_header(
+    converter: &dyn HeaderConverter,
+    topic: &Arc<str>,
+    header: &Header,
+    buffer: &mut Vec<u8>,
+) -> Result<(Arc<str>, Option<Bytes>)> {
+    let start = buffer.len();
+    let encoded = converter.encode(topic, &header.name, &header.datum, buffer);
+    // A copy: it may outlive the batch and must not pin its buffer (DESIGN, invariant 3).
+    let encoded = encoded.map(|present| (header.name.clone(), present.then(|| Bytes::copy_from_slice(&buffer[start..]))));
+    buffer.truncate(start);
+    encoded.map_err(|error| error.context(&format!("cannot convert the header '{}' of a record of topic {topic}", header.name)))
+}
+
 fn note_topic(topics: &mut Vec<Arc<str>>, topic: &Arc<str>) {
     // The last one stands for the fast path; a batch that mixes many topics keeps each once.
     match topics.iter().position(|have| have == topic) {
@@ -170,93 +399,6 @@ fn note_topic(topics: &mut Vec<Arc<str>>, topic: &Arc<str>) {
             topics.swap(index, last);
         }
         None => topics.push(topic.clone()),
-    }
-}
-
-/// What the stage needs beside its encoders.
-#[derive(Clone)]
-pub(super) struct Rules {
-    pub tolerance: Tolerance,
-    pub metrics: Arc<TaskMetrics>,
-    /// "connector-task", for the log
-    pub id: Arc<str>,
-    pub cancel: Arc<Cancel>,
-}
-
-impl Rules {
-    /// The table's row for data errors: none when the record is skipped, counted and logged as asked.
-    pub fn tolerate(&self, error: Error, position: &SourcePosition) -> Option<Error> {
-        self.metrics.failures.fetch_add(1, Ordering::Relaxed);
-        // A transient error that outlasted errors.retry.timeout is tolerated as any other (RetryWithToleranceOperator).
-        let tolerable = matches!(error.kind(), ErrorKind::Data | ErrorKind::Transient);
-        if self.tolerance.skip && tolerable {
-            self.metrics.skipped.fetch_add(1, Ordering::Relaxed);
-            if self.tolerance.log {
-                // Never the record itself, whatever errors.log.include.messages says: no row data in logs.
-                tracing::error!(task = &*self.id, position = ?position.offset.to_offset(), "record skipped: {error}");
-            }
-            return None;
-        }
-        let error = if error.kind() == ErrorKind::Transient {
-            let mut stop = Error::fatal(error.message());
-            stop = stop.remedy(error.remedy_text().unwrap_or("raise errors.retry.timeout to try for longer"));
-            stop
-        } else if error.remedy_text().is_none() && tolerable {
-            error.remedy("set errors.tolerance=all to skip such records (they are counted; errors.log.enable=true logs each)")
-        } else {
-            error
-        };
-        Some(error)
-    }
-}
-
-/// `errors.retry.timeout`: from 300 ms, doubling, up to the greatest delay, with jitter there.
-struct Backoff {
-    until: Option<Instant>,
-    delay: Duration,
-    max: Duration,
-}
-
-impl Backoff {
-    fn new(tolerance: &Tolerance) -> Self {
-        let until = tolerance.retry_for.map(|limit| Instant::now() + limit);
-        Self { until, delay: Duration::from_millis(300), max: tolerance.max_delay }
-    }
-
-    fn wait(&mut self, error: &Error, rules: &Rules) -> bool {
-        let now = Instant::now();
-        if self.until.is_some_and(|until| now >= until) {
-            return false;
-        }
-        let mut delay = if self.delay >= self.max { super::task::jittered(self.max, 0.5) } else { self.delay };
-        if let Some(until) = self.until {
-            delay = delay.min(until - now);
-        }
-        rules.metrics.retries.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(task = &*rules.id, "trying a record again in {} ms: {error}", delay.as_millis());
-        self.delay = (self.delay * 2).min(self.max.max(Duration::from_millis(1)));
-        !rules.cancel.wait(delay)
-    }
-}
-
-/// Wakes encode threads that wait between retries when the task stops.
-#[derive(Default)]
-pub(super) struct Cancel {
-    stopped: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Cancel {
-    pub fn stop(&self) {
-        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_all();
-    }
-
-    /// True when stopped before the time is over.
-    fn wait(&self, limit: Duration) -> bool {
-        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(stopped, limit, |stopped| !*stopped);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
@@ -280,7 +422,12 @@ impl Encoded {
     /// The next batch; none once there are no more. Dropping the future loses none.
     pub async fn next(&mut self) -> Option<EncodedBatch> {
         match self {
-            Self::Here { raw, encoder, rules } => raw.recv().await.map(|batch| encoder.encode(batch, rules)),
+            Self::Here { raw, encoder, rules } => {
+                if encoder.work.is_none() {
+                    encoder.begin(raw.recv().await?);
+                }
+                encoder.finish(rules).await
+            }
             Self::Threads { outputs, turn } => {
                 let batch = outputs[*turn].recv().await?;
                 *turn = (*turn + 1) % outputs.len();
@@ -317,9 +464,11 @@ fn start_thread(
     encoded: mpsc::Sender<EncodedBatch>,
     rules: Rules,
 ) -> Result<()> {
+    let runtime = Handle::current();
     let work = move || {
         while let Some(batch) = raw.blocking_recv() {
-            let batch = encoder.encode(batch, &rules);
+            encoder.begin(batch);
+            let Some(batch) = runtime.block_on(encoder.finish(&rules)) else { break };
             let failed = batch.failed.is_some();
             if encoded.blocking_send(batch).is_err() || failed {
                 break;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use rowtide_api::{Converter, Datum, EncodePlan, Error, Plan, Result, SchemaRef};
+use bytes::Bytes;
+use rowtide_api::{Converter, Datum, EncodePlan, Error, Header, Lookup, Plan, Result, SchemaRef};
 
 /// Above so many plans all are dropped and compiled again as they are needed: a transform that makes a new schema for
 /// each record must not fill the memory. Ten thousand tables stay well below.
@@ -29,24 +30,54 @@ struct PerSchema {
     by_topic: HashMap<Arc<str>, Arc<dyn EncodePlan>>,
 }
 
+/// For which data a plan is looked up.
+#[derive(Clone)]
+pub struct Wanted {
+    topic: Arc<str>,
+    schema: Option<SchemaRef>,
+}
+
 impl Plans {
     /// An empty cache; `role` is `key` or `value`, for errors.
     pub fn new(converter: Arc<dyn Converter>, role: &'static str) -> Self {
         Self { converter, role, by_schema: HashMap::new(), count: 0, last: [None, None] }
     }
 
-    /// Appends a datum's bytes and says where they are; none is null, and leaves `out` as it was, as an error does.
-    pub fn encode(&mut self, topic: &Arc<str>, datum: &Datum, out: &mut Vec<u8>) -> Result<Option<Range<usize>>> {
-        let address = datum.schema.as_ref().map_or(0, |schema| Arc::as_ptr(schema) as usize);
-        let kind = usize::from(datum.schema.is_some());
-        let known = matches!(&self.last[kind], Some((last, schema, _)) if *schema == address && Arc::ptr_eq(last, topic));
-        if !known {
-            let plan = self.plan(topic, datum.schema.as_ref(), address)?;
-            self.last[kind] = Some((topic.clone(), address, plan));
+    /// Makes sure that there is a plan for a datum of a record with these headers. What a registry has to be asked for first is given back: its answer goes to
+    /// [`Plans::answered`].
+    pub fn prepare(&mut self, topic: &Arc<str>, datum: &Datum, headers: &[Header]) -> Result<Option<(Wanted, Lookup)>> {
+        if is_nothing(datum) {
+            return Ok(None);
         }
-        let Some((_, _, plan)) = &self.last[kind] else { return Ok(None) };
+        let address = address(datum.schema.as_ref());
+        let kind = usize::from(datum.schema.is_some());
+        if matches!(&self.last[kind], Some((last, schema, _)) if *schema == address && Arc::ptr_eq(last, topic)) {
+            return Ok(None);
+        }
+        if let Some(plan) = self.by_schema.get(&address).and_then(|entry| entry.by_topic.get(topic)) {
+            self.last[kind] = Some((topic.clone(), address, plan.clone()));
+            return Ok(None);
+        }
+        let wanted = Wanted { topic: topic.clone(), schema: datum.schema.clone() };
+        match self.converter.plan_for(topic, datum, headers).map_err(|error| self.context(topic, error))? {
+            Plan::Ready(plan) => self.keep(wanted, plan),
+            Plan::NeedsLookup(lookup) => return Ok(Some((wanted, lookup))),
+        }
+        Ok(None)
+    }
+
+    /// Takes a registry's answer.
+    pub fn answered(&mut self, wanted: Wanted, plan: Result<Arc<dyn EncodePlan>>) -> Result<()> {
+        let plan = plan.map_err(|error| self.context(&wanted.topic, error))?;
+        self.keep(wanted, plan);
+        Ok(())
+    }
+
+    /// Appends the bytes of a datum that was prepared, and says where they are; none is null, and leaves `out` as it was, as an error does.
+    pub fn encode(&self, topic: &Arc<str>, datum: &Datum, headers: &[Header], out: &mut Vec<u8>) -> Result<Option<Range<usize>>> {
+        let Some(plan) = self.plan_of(datum) else { return Ok(None) };
         let start = out.len();
-        match plan.encode(&datum.value, out) {
+        match plan.encode_with(headers, &datum.value, out) {
             Ok(true) => Ok(Some(start..out.len())),
             Ok(false) => {
                 out.truncate(start);
@@ -54,31 +85,48 @@ impl Plans {
             }
             Err(error) => {
                 out.truncate(start);
-                Err(error.context(&format!("cannot convert the {} of a record of topic {topic}", self.role)))
+                Err(self.context(topic, error))
             }
         }
     }
 
-    fn plan(&mut self, topic: &Arc<str>, schema: Option<&SchemaRef>, address: usize) -> Result<Arc<dyn EncodePlan>> {
-        if let Some(plan) = self.by_schema.get(&address).and_then(|entry| entry.by_topic.get(topic)) {
-            return Ok(plan.clone());
+    /// The headers that go with a datum that was prepared.
+    pub fn headers(&self, datum: &Datum) -> &[(Arc<str>, Bytes)] {
+        self.plan_of(datum).map_or(&[], |plan| plan.headers())
+    }
+
+    fn plan_of(&self, datum: &Datum) -> Option<&Arc<dyn EncodePlan>> {
+        if is_nothing(datum) {
+            return None;
         }
-        let context = || format!("cannot convert the {} of a record of topic {topic}", self.role);
-        let plan = match self.converter.plan(topic, schema).map_err(|error| error.context(&context()))? {
-            Plan::Ready(plan) => plan,
-            Plan::NeedsLookup => {
-                return Err(Error::configuration(format!("{}: its converter asks a schema registry", context()))
-                    .remedy("use a converter without a registry: schema registries come with a later version"));
-            }
-        };
+        self.last[usize::from(datum.schema.is_some())].as_ref().map(|(_, _, plan)| plan)
+    }
+
+    fn keep(&mut self, wanted: Wanted, plan: Arc<dyn EncodePlan>) {
         if self.count >= MOST_PLANS {
             self.by_schema.clear();
+            self.last = [None, None];
             self.count = 0;
         }
+        let Wanted { topic, schema } = wanted;
+        let address = address(schema.as_ref());
+        self.last[usize::from(schema.is_some())] = Some((topic.clone(), address, plan.clone()));
         let entry = self.by_schema.entry(address);
-        let entry = entry.or_insert_with(|| PerSchema { _schema: schema.cloned(), by_topic: HashMap::new() });
-        entry.by_topic.insert(topic.clone(), plan.clone());
+        let entry = entry.or_insert_with(|| PerSchema { _schema: schema, by_topic: HashMap::new() });
+        entry.by_topic.insert(topic, plan);
         self.count += 1;
-        Ok(plan)
     }
+
+    fn context(&self, topic: &str, error: Error) -> Error {
+        error.context(&format!("cannot convert the {} of a record of topic {topic}", self.role))
+    }
+}
+
+fn address(schema: Option<&SchemaRef>) -> usize {
+    schema.map_or(0, |schema| Arc::as_ptr(schema) as usize)
+}
+
+/// Null without a schema, as tombstones are: no bytes, whatever the converter.
+fn is_nothing(datum: &Datum) -> bool {
+    datum.schema.is_none() && datum.value.is_null()
 }

@@ -71,6 +71,11 @@ impl Sink for Shuffled {
         self.sink.commit(more).await
     }
 
+    async fn abort(&mut self, out: &mut Vec<Ack>) -> Result<()> {
+        out.extend(self.held.drain(..).map(|(_, ack)| ack).chain(self.arrived.drain(..)));
+        self.sink.abort(out).await
+    }
+
     async fn close(&mut self) -> Result<()> {
         self.sink.close().await
     }

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::driver::{self, Exit};
-use super::{TaskMetrics, TaskSetup, trace};
+use super::{Retry, TaskMetrics, TaskSetup, trace, trouble};
 use crate::herder::State;
 
 /// What the herder wants of a task.
@@ -193,21 +193,27 @@ async fn retry(
     let (connector, task) = (&setup.connector, setup.task);
     let out_of_retries = policy.max.is_some_and(|max| failures > max);
     if error.kind() != ErrorKind::Transient || out_of_retries {
+        setup.metrics.set_retry(None);
         tracing::error!(connector, task, "the task has failed and will not run until it is restarted: {error}");
         reporter.failed(trace(&error));
         return false;
     }
-    // Debezium's status stays RUNNING while it restarts inside; so does this one. The log says what goes on.
+    // Debezium's status stays RUNNING while it restarts inside; so does this one. The log says what goes on, and the status below it.
     if reporter.state() != State::Paused {
         reporter.set(State::Running);
     }
     setup.metrics.restarts.fetch_add(1, Relaxed);
-    let wait = jittered(policy.wait, 0.1);
+    let wait = jittered(policy.delay(failures), 0.1);
+    let (of, at_ms) = (policy.max, trouble::millis_in(wait));
+    setup.metrics.set_retry(Some(Retry { attempt: failures, of, at_ms, reason: error.to_string() }));
     let most = policy.max.map_or_else(|| "without limit".to_owned(), |max| format!("of {max}"));
     tracing::warn!(connector, task, "restarting the task in {} ms, attempt {failures} {most}: {error}", wait.as_millis());
     tokio::select! {
         () = sleep(wait) => true,
-        () = driver::stopped(control) => false,
+        () = driver::stopped(control) => {
+            setup.metrics.set_retry(None);
+            false
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use rowtide_api::{EncodedRecord, Error, Props, Result};
 use tokio::time::Instant;
 
 use super::settings::number;
-use crate::offsets::OffsetEntry;
+use crate::offsets::{OffsetEntry, OwnOffsets};
 
 /// Something that has to hold before a task goes on.
 pub type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
@@ -37,6 +37,8 @@ pub struct ExactlyOnce {
     pub boundary: Boundary,
     /// how its offsets become part of them
     pub offsets: OffsetRecords,
+    /// of a connector with a topic of its own, and its name: the worker's topic gets a copy of what is committed
+    pub beside: Option<(Arc<OwnOffsets>, String)>,
     /// asked before its producer is made: nobody writes for the tasks before it any more
     pub before: Check,
     /// asked once its producer has fenced the one before: the task is still this worker's
@@ -76,6 +78,7 @@ impl Boundary {
 /// The transaction of a produce stage: what it holds so far.
 pub(super) struct Transaction {
     pub offsets: OffsetRecords,
+    pub beside: Option<(Arc<OwnOffsets>, String)>,
     boundary: Boundary,
     /// how long positions without records may wait
     idle: Duration,
@@ -89,15 +92,24 @@ pub(super) struct Transaction {
 
 impl Transaction {
     pub fn new(exactly_once: &ExactlyOnce, idle: Duration) -> Self {
-        let ExactlyOnce { offsets, boundary, .. } = exactly_once;
+        let ExactlyOnce { offsets, beside, boundary, .. } = exactly_once;
         Self {
             offsets: offsets.clone(),
+            beside: beside.clone(),
             boundary: *boundary,
             idle,
             records: 0,
             since: None,
             urgent: false,
             committed: Vec::new(),
+        }
+    }
+
+    /// So many records of the next one may wait while it ends.
+    pub fn most(&self) -> usize {
+        match self.boundary {
+            Boundary::Poll(most) => most,
+            Boundary::Interval(_) => usize::MAX,
         }
     }
 
@@ -148,7 +160,7 @@ mod tests {
         let none: Check = Arc::new(|| Box::pin(async { Ok(()) }));
         let offsets: OffsetRecords = Arc::new(|_| Vec::new());
         let transactions = Transactions { id: "g-c-0".into(), offsets_topic: "o".into() };
-        let exactly_once = ExactlyOnce { transactions, boundary, offsets, before: none.clone(), after: none };
+        let exactly_once = ExactlyOnce { transactions, boundary, offsets, beside: None, before: none.clone(), after: none };
         Transaction::new(&exactly_once, Duration::from_secs(10))
     }
 

@@ -19,9 +19,10 @@ struct Tasks {
 }
 
 /// The config topic up to an offset.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ConfigState {
-    /// the offset after the last record that was read
+    /// the offset after the last record that was read; -1 while there is none, as Java has it: a leader that has -1 does not catch up with a
+    /// member that says 0, and the group would form anew for ever
     pub offset: i64,
     /// the key that requests between workers are signed with
     pub session_key: Option<SessionKey>,
@@ -59,6 +60,21 @@ impl Changes {
     /// Whether nothing has changed.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl Default for ConfigState {
+    fn default() -> Self {
+        Self {
+            offset: -1,
+            session_key: None,
+            connectors: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            deferred: BTreeMap::new(),
+            fenced: BTreeMap::new(),
+            unfenced: BTreeSet::new(),
+        }
     }
 }
 

@@ -43,7 +43,7 @@ impl LeaderWrites {
             ("enable.idempotence", "true"),
             ("acks", "all"),
         ];
-        let config = clients.config("configs-leader", &transactional)?;
+        let config = clients.producer("configs-leader", &transactional)?;
         Ok(Self { config, right: Mutex::default() })
     }
 

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::{Clients, Storage, StorageTopic};
 use crate::kafka_sink::{client_error, produce_error};
+use crate::patience::patiently;
 
 /// How long a topic that was just created may take to get leaders.
 const LEADERS: Duration = Duration::from_secs(60);
@@ -41,6 +42,8 @@ type Progress = std::result::Result<Vec<i64>, (ErrorKind, String)>;
 /// A topic that is read and written.
 pub struct TopicLog {
     topic: Arc<str>,
+    /// whether only what is committed is read
+    committed: bool,
     /// asks where the topic ends, beside the follower, whose connection waits for records
     ends: tokio::sync::Mutex<Consumer>,
     progress: watch::Receiver<Progress>,
@@ -80,19 +83,20 @@ impl TopicLog {
         }
 
         let delivery = delivery.as_millis().to_string();
-        let producer = clients.config(purpose, &[("acks", "all"), ("delivery.timeout.ms", &delivery)])?;
+        let producer = clients.producer(purpose, &[("acks", "all"), ("delivery.timeout.ms", &delivery)])?;
         let (sent, deliveries) = mpsc::unbounded_channel();
         let producer = Producer::new(producer, sent).map_err(client_error)?;
         let (queue, queued) = mpsc::channel(QUEUE);
-        let topic: Arc<str> = name.as_str().into();
+        let name: Arc<str> = name.as_str().into();
         let (position, progress) = watch::channel(Ok(positions(&consumer)));
         Ok(Self {
-            writer: tokio::sync::Mutex::new(tokio::spawn(write(topic.clone(), producer, deliveries, queued))),
+            writer: tokio::sync::Mutex::new(tokio::spawn(write(name.clone(), producer, deliveries, queued))),
             follower: tokio::spawn(follow(consumer, position, on_record)),
             ends: tokio::sync::Mutex::new(ends),
             progress,
             queue: Mutex::new(Some(queue)),
-            topic,
+            committed: topic.committed,
+            topic: name,
         })
     }
 
@@ -110,11 +114,31 @@ impl TopicLog {
             Ok(at) => at.iter().zip(&ends).all(|(at, end)| at >= end),
             Err(_) => true,
         };
-        let reached = progress.wait_for(there).await.map_err(|_| Error::fatal("the reader of a topic has ended"))?;
-        match &*reached {
+        let reached = patiently(progress.wait_for(there), |waited| self.say_it_is_behind(&ends, waited)).await;
+        match &*reached.map_err(|_| Error::fatal("the reader of a topic has ended"))? {
             Ok(_) => Ok(()),
             Err((kind, why)) => Err(self.context(Error::new(*kind, why.as_str()))),
         }
+    }
+
+    /// What readers of committed records do not get lies behind a transaction that is open. One that nobody ends any more hangs (KIP-664): a broker
+    /// that died while it ended one may call it complete without having written so into all of its partitions.
+    fn say_it_is_behind(&self, ends: &[i64], waited: Duration) {
+        let Ok(at) = &*self.progress.borrow() else { return };
+        let behind = at.iter().zip(ends).enumerate().filter(|(_, (at, end))| at < end);
+        let behind: Vec<String> =
+            behind.map(|(partition, (at, end))| format!("partition {partition} at offset {at} of {end}")).collect();
+        let (topic, seconds) = (&self.topic, waited.as_secs());
+        if !self.committed {
+            tracing::warn!("for {seconds} s nothing more has come of topic '{topic}', which is read up to {}", behind.join(", "));
+            return;
+        }
+        tracing::warn!(
+            "for {seconds} s a transaction in topic '{topic}' has not ended, and what comes after it is not read: {}. It ends by itself within its producer's \
+             transaction.timeout.ms, by default a minute. Remedy for one that lasts longer: see what is open by `kafka-transactions.sh describe-producers \
+             --topic {topic} --partition N`, and end it by `kafka-transactions.sh abort --topic {topic} --partition N --start-offset OFFSET`",
+            behind.join(", ")
+        );
     }
 
     /// Writes records in their order and returns once all of them are durable.

@@ -183,6 +183,7 @@ mod tests {
             worker_id: worker.into(),
             generation,
             version: None,
+            trouble: None,
         };
         let record = |worker, generation| StatusRecord::Connector("c".into(), Some(status(worker, generation)));
         let mut statuses = Statuses::default();

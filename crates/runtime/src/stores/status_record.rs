@@ -1,13 +1,17 @@
 //! Records of the status topic, byte for byte as `KafkaStatusBackingStore` writes them. Pure.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::config_record::task_id;
 use crate::herder::{State, TaskId};
+use crate::pipeline::Trouble;
 
 const CONNECTOR: &str = "status-connector-";
 const TASK: &str = "status-task-";
 const TOPIC: &str = "status-topic-";
+/// The one member that is not Connect's.
+const TROUBLE: &str = "rowtide";
 /// Between a topic's name, which holds no colon, and its connector's.
 const OF_CONNECTOR: &str = ":connector-";
 
@@ -24,6 +28,8 @@ pub struct Status {
     pub generation: i32,
     /// of the plug-in, when it is known
     pub version: Option<String>,
+    /// of a task that has some; Java workers take the members that they know, and leave this one alone
+    pub trouble: Option<Trouble>,
 }
 
 /// A topic that a connector wrote to.
@@ -67,8 +73,12 @@ impl StatusRecord {
     pub fn value(&self) -> Option<Vec<u8>> {
         let value = match self {
             Self::Connector(_, status) | Self::Task(_, status) => {
-                let Status { state, trace, worker_id, generation, version } = status.as_ref()?;
-                json!({ "state": state.name(), "trace": trace, "worker_id": worker_id, "generation": generation, "version": version })
+                let Status { state, trace, worker_id, generation, version, trouble } = status.as_ref()?;
+                let mut value = json!({ "state": state.name(), "trace": trace, "worker_id": worker_id, "generation": generation, "version": version });
+                if let Some(trouble) = trouble {
+                    value[TROUBLE] = json!(trouble);
+                }
+                value
             }
             Self::Topic(ActiveTopic { topic, connector, task, discovered }) => {
                 json!({ "topic": { "name": topic, "connector": connector, "task": task, "discoverTimestamp": discovered } })
@@ -112,6 +122,8 @@ fn read_status(value: &Value) -> Option<Status> {
         worker_id: text(value, "worker_id")?,
         generation: i32::try_from(value.get("generation")?.as_i64()?).ok()?,
         version: text(value, "version"),
+        // what another version of ours wrote otherwise is no reason not to know the state
+        trouble: value.get(TROUBLE).and_then(|trouble| Trouble::deserialize(trouble).ok()),
     })
 }
 
@@ -141,6 +153,29 @@ mod tests {
             failed += usize::from(trace);
         }
         assert_eq!(failed, 1, "the golden file holds a task that failed");
+    }
+
+    #[test]
+    fn trouble_stands_behind_connects_own_members() {
+        use crate::pipeline::{Retry, Skipped};
+        let retry = Retry { attempt: 2, of: None, at_ms: 9, reason: "away".into() };
+        let last_skipped = Some(Skipped { at_ms: 8, reason: "too large".into() });
+        let trouble = Trouble { restarts: 3, retry: Some(retry), skipped: 2, dead_letters: 1, last_skipped };
+        let status = Status {
+            state: State::Running,
+            trace: None,
+            worker_id: "w:1".into(),
+            generation: 4,
+            version: None,
+            trouble: Some(trouble),
+        };
+        let record = StatusRecord::Task(TaskId { connector: "c".into(), task: 0 }, Some(status));
+        let value = record.value().unwrap();
+        assert_eq!(
+            String::from_utf8(value.clone()).unwrap(),
+            r#"{"state":"RUNNING","trace":null,"worker_id":"w:1","generation":4,"version":null,"rowtide":{"restarts":3,"retry":{"attempt":2,"of":null,"at_ms":9,"reason":"away"},"skipped":2,"dead_letters":1,"last_skipped":{"at_ms":8,"reason":"too large"}}}"#
+        );
+        assert_eq!(StatusRecord::read(record.key().as_bytes(), Some(&value)), Ok(record));
     }
 
     #[test]

@@ -16,24 +16,30 @@ pub(super) fn look(book: &mut Book<'_>, prefix: &str, mut properties: BTreeMap<S
     if properties.get("bootstrap.servers").is_none_or(|servers| servers.trim().is_empty() || servers.contains("${")) {
         properties.insert("bootstrap.servers".to_owned(), "127.0.0.1:9092".to_owned());
     }
-    let Look { bad, ignored, unknown, known } = ClientConfig::look(&properties);
+    let mut look = ClientConfig::look(&properties);
+    // what another property makes necessary is told where it is missing
+    look.bad.retain(|(name, _)| owner(name) || !properties.contains_key(name) && properties.keys().any(|key| owner(key)));
+    look.ignored.retain(|name| owner(name));
+    look.unknown.retain(|name| owner(name));
+    judge(book, prefix, look, "the Kafka client");
+}
+
+/// Says what is made of properties under `prefix`, and by whom.
+pub(super) fn judge(book: &mut Book<'_>, prefix: &str, look: Look, whose: &str) {
+    let Look { bad, ignored, unknown, known } = look;
     for (name, problem) in bad {
-        let (full, there) = (format!("{prefix}{name}"), properties.contains_key(&name));
-        // what another property makes necessary is told where it is missing
-        if owner(&name) || !there && properties.keys().any(|key| owner(key)) {
-            let not_yet = problem.contains("not supported yet");
-            let verdict = if not_yet { Verdict::Unsupported } else { Verdict::Invalid };
-            let finding = Finding::new(full.as_str(), verdict, Outcome::Refused, format!("{full} {problem}"));
-            book.invalid(&full, None, finding.remedy(format!("correct '{full}', or remove it")));
-        }
+        let full = format!("{prefix}{name}");
+        let verdict = if problem.contains("not supported yet") { Verdict::Unsupported } else { Verdict::Invalid };
+        let finding = Finding::new(full.as_str(), verdict, Outcome::Refused, format!("{full} {problem}"));
+        book.invalid(&full, None, finding.remedy(format!("correct '{full}', or remove it")));
     }
-    for name in ignored.iter().filter(|name| owner(name)) {
+    for name in ignored {
         let why = "means something to Java's clients only";
         book.put(Finding::new(format!("{prefix}{name}"), Verdict::Ignored, Outcome::Differs, why));
     }
-    for name in unknown.iter().filter(|name| owner(name)) {
-        let meant = nearest(name, known.iter().copied());
-        let why = families::unknown("the Kafka client has no such property", prefix, meant);
+    for name in unknown {
+        let meant = nearest(&name, known.iter().copied());
+        let why = families::unknown(&format!("{whose} has no such property"), prefix, meant);
         book.put(Finding::new(format!("{prefix}{name}"), Verdict::Unknown, Outcome::Differs, why));
     }
 }

@@ -7,7 +7,7 @@ use rowtide_api::{Error, Props, SourceConnector};
 
 use super::book::Book;
 use super::{Finding, Outcome, Survey, Verdict, classes, families};
-use crate::connector_config::{definition, encoder, missing, source, validate_offline};
+use crate::connector_config::{definition, encoder, idle_letters, missing, source, validate_offline};
 use crate::pipeline::TaskSettings;
 use crate::worker_config::{ExactlyOnceSupport, WorkerConfig, is_group};
 
@@ -124,21 +124,15 @@ fn delivery(against: &Against<'_>, config: &Props, book: &mut Book<'_>) {
                 .remedy("give the worker's file by --worker"),
         );
     }
-    let name = "offsets.storage.topic";
-    let Some(topic) = config.get(name).map(str::trim).filter(|topic| !topic.is_empty()) else { return };
-    if against.worker.get("offset.storage.topic").map(str::trim) == Some(topic) {
-        return;
+    let own = config.get("offsets.storage.topic").is_some_and(|topic| !topic.trim().is_empty());
+    if own && against.known && !is_group(&against.worker.props) {
+        let why = "has an effect in distributed mode only";
+        book.put(Finding::new("offsets.storage.topic", Verdict::Ignored, Outcome::AsItIs, why));
     }
-    let why = "a connector's own topic of offsets is not there yet: offsets are the worker's";
-    let remedy = "remove it and set the connector's offsets by PATCH /connectors/<name>/offsets, or leave it to a Java worker";
-    book.put(match (against.known, is_group(&against.worker.props)) {
-        (true, false) => Finding::new(name, Verdict::Ignored, Outcome::AsItIs, "has an effect in distributed mode only"),
-        (true, true) => Finding::new(name, Verdict::Unsupported, Outcome::Refused, why).remedy(remedy),
-        (false, _) => {
-            Finding::new(name, Verdict::Unsupported, Outcome::Differs, format!("{why}; rowtide distributed refuses it"))
-                .remedy(remedy)
-        }
-    });
+    if let Some(why) = idle_letters(config) {
+        // so it is in Java, whose source connectors have no such queue at all
+        book.put(Finding::new("errors.deadletterqueue.topic.name", Verdict::Ignored, Outcome::AsItIs, why));
+    }
 }
 
 /// What a task would read and make before it connects, where validation has let it through.

@@ -145,6 +145,7 @@ fn each_property_gets_its_verdict() {
             ("errors.log.include.messages", "true"),
             ("exactly.once.support", "required"),
             ("offsets.storage.topic", "own"),
+            ("errors.deadletterqueue.topic.name", "dead"),
             ("transforms", "route"),
             ("transforms.route.type", ROUTER),
             ("transforms.route.regex", "(.*)"),
@@ -176,7 +177,7 @@ fn each_property_gets_its_verdict() {
             ("driver.loginTimeout", Unsupported, Differs, "JDBC"),
             ("errors.log.include.messages", Ignored, Differs, "never written to the log"),
             ("exactly.once.support", Unsupported, Differs, "exactly.once.source.support=enabled"),
-            ("offsets.storage.topic", Unsupported, Differs, "rowtide distributed refuses it"),
+            ("errors.deadletterqueue.topic.name", Ignored, AsItIs, "nothing is skipped"),
             ("transforms.route.replacment", Unknown, Differs, "did you mean 'transforms.route.replacement'?"),
             ("transforms.rout.regex", Unknown, Differs, "did you mean 'route'?"),
             ("value.converter.schemas.enable", Ignored, AsItIs, "without 'value.converter'"),
@@ -204,7 +205,7 @@ fn classes_are_slips_or_of_java_or_strangers() {
             ("transforms.unwrap.drop.tombstones", "false"),
             ("transforms.cut.type", "org.apache.kafka.connect.transforms.RegexRoute"),
             ("transforms.mine.type", "org.example.Mine"),
-            ("value.converter", "io.confluent.connect.avro.AvroConverter"),
+            ("value.converter", "io.confluent.connect.protobuf.ProtobufConverter"),
             ("value.converter.schema.registry.url", "http://r"),
         ],
         None,
@@ -300,7 +301,7 @@ fn the_workers_policy_and_topics_count_where_the_worker_is_known() {
     let survey = of(&topics, Some(&[("topic.creation.enable", "false")]));
     check(&survey, &[(topics[0].0, Verdict::Ignored, Outcome::AsItIs, "topic.creation.enable is false")]);
     let own = [("offsets.storage.topic", "own")];
-    check(&of(&own, Some(&[("group.id", "g")])), &[(own[0].0, Verdict::Unsupported, Outcome::Refused, "not there yet")]);
+    check(&of(&own, Some(&[("group.id", "g")])), &[(own[0].0, Verdict::Ok, Outcome::AsItIs, "")]);
     check(&of(&own, Some(&[])), &[(own[0].0, Verdict::Ignored, Outcome::AsItIs, "distributed mode only")]);
 }
 
@@ -339,7 +340,7 @@ fn a_standalone_worker_is_looked_at_as_one() {
             ("plugin.path", Ignored, Differs, "built in"),
             ("offset.flush.intervall.ms", Unknown, Differs, "'offset.flush.interval.ms'"),
             ("session.timeout.ms", Ignored, AsItIs, "without group.id"),
-            ("listeners.https.ssl.keystore.location", Ignored, AsItIs, "https"),
+            ("listeners.https.ssl.keystore.location", Ignored, AsItIs, "'listeners' has no https"),
             ("producer.lingr.ms", Unknown, Differs, "'producer.linger.ms'"),
             ("producer.acks", Invalid, Refused, "none of all"),
             ("config.providers.vault.class", Unsupported, Refused, "the class 'com.example.Vault' is not there"),
@@ -351,6 +352,46 @@ fn a_standalone_worker_is_looked_at_as_one() {
             ("key.converter.schema.enable", Unknown, Differs, "'key.converter.schemas.enable'"),
         ],
     );
+}
+
+#[test]
+fn what_https_is_set_up_by_is_looked_at_where_there_is_any() {
+    let base =
+        [("offset.storage.file.filename", "/o"), ("listeners", "http://a:1, HTTPS://:2"), ("admin.listeners", "https://:3")];
+    use Outcome::{AsItIs, Differs, Refused};
+    use Verdict::{Ignored, Invalid, Ok, Unknown};
+    let survey = of_worker(
+        &[
+            &base[..],
+            &[
+                ("listeners.https.ssl.keystore.location", "/k"),
+                ("listeners.https.ssl.keystore.type", "BCFKS"),
+                ("listeners.https.ssl.client.auth", "perhaps"),
+                ("listeners.https.ssl.enabled.protocols", "TLSv1.1"),
+                ("listeners.https.ssl.keymanager.algorithm", "SunX509"),
+                ("listeners.https.ssl.truststor.location", "/t"),
+                ("listeners.https.ssl.key.password", "${file:/x:y}"),
+                ("admin.listeners.https.ssl.key.password", "x"),
+            ],
+        ]
+        .concat(),
+    );
+    check(
+        &survey,
+        &[
+            ("listeners.https.ssl.keystore.location", Ok, AsItIs, ""),
+            ("listeners.https.ssl.client.auth", Invalid, Refused, "required, requested, none"),
+            ("listeners.https.ssl.enabled.protocols", Invalid, Refused, "TLSv1.3"),
+            ("listeners.https.ssl.keymanager.algorithm", Ignored, Differs, "Java's clients only"),
+            ("listeners.https.ssl.truststor.location", Unknown, Differs, "'listeners.https.ssl.truststore.location'"),
+            ("admin.listeners.https.ssl.keystore.location", Invalid, Refused, "is not set"),
+        ],
+    );
+    let general = [("ssl.keystore.type", "BCFKS"), ("ssl.client.auth", "requested"), ("ssl.cipher.suites", "TLS_NULL")];
+    let survey = of_worker(&[&base[..], &general[..]].concat());
+    check(&survey, &[("ssl.client.auth", Ok, AsItIs, ""), ("ssl.cipher.suites", Invalid, Refused, "TLS_AES_128_GCM_SHA256")]);
+    let survey = of_worker(&[&base[..], &general[..2]].concat());
+    check(&survey, &[("ssl.keystore.type", Invalid, Refused, "use PEM, PKCS12 or JKS")]);
 }
 
 #[test]
@@ -376,8 +417,8 @@ fn a_worker_of_a_group_needs_its_topics() {
 
 #[test]
 fn another_part_of_the_worker_may_refuse_a_property() {
-    let mut survey = of_worker(&[("offset.storage.file.filename", "/o"), ("listeners", "https://:1")]);
-    survey.refuse("listeners", &rowtide_api::Error::configuration("https is not there").remedy("use http"));
-    check(&survey, &[("listeners", Verdict::Invalid, Outcome::Refused, "https is not there")]);
+    let mut survey = of_worker(&[("offset.storage.file.filename", "/o"), ("listeners", "ftp://:1")]);
+    survey.refuse("listeners", &rowtide_api::Error::configuration("ftp is not there").remedy("use http"));
+    check(&survey, &[("listeners", Verdict::Invalid, Outcome::Refused, "ftp is not there")]);
     assert_eq!((survey.count(Verdict::Invalid), survey.count(Verdict::Ok)), (1, 4));
 }

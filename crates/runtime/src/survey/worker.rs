@@ -6,20 +6,21 @@ use std::collections::BTreeMap;
 
 use rowtide_api::Props;
 use rowtide_api::plugin::Plugins;
+use rowtide_kafka::TlsSettings;
 
 use super::book::Book;
 use super::{Finding, Outcome, Survey, Verdict, classes, clients, families};
 use crate::connector_config::list;
+use crate::https::{self, ADMIN_LISTENERS, CLIENT_AUTH, Https, LISTENERS};
+use crate::kafka_sink::admin_defaults;
 use crate::variables::Variables;
 use crate::worker_config::{
     GROUP_NEEDS, STANDALONE_NEEDS, WorkerConfig, definition, faults, is_group, is_of_group, missing, refusals,
 };
 
 /// Families that are accepted and that nothing here reads.
-const IDLE: [(&str, &str); 5] = [
+const IDLE: [(&str, &str); 3] = [
     ("consumer.", "there are no sink connectors, so that no connector has a consumer"),
-    ("listeners.https.", "REST over https is not there yet"),
-    ("admin.listeners.https.", "REST over https is not there yet"),
     ("metrics.context.", "there are no metrics yet"),
     ("internal.", "the worker's own data are JSON always, as in newer versions of Kafka Connect"),
 ];
@@ -49,6 +50,9 @@ pub fn worker(plugins: &Plugins, props: &Props) -> Survey {
     families::idle(definition(), props, "", &mut book);
     of_other_mode(props, group, &mut book);
     of_clients(props, &mut book);
+    for prefix in [LISTENERS, ADMIN_LISTENERS] {
+        of_https(props, prefix, &mut book);
+    }
     book.close()
 }
 
@@ -94,17 +98,44 @@ fn of_other_mode(props: &Props, group: bool, book: &mut Book<'_>) {
     }
 }
 
+/// What listeners that are https, and calls to other workers over it, are set up by.
+fn of_https(props: &Props, prefix: &'static str, book: &mut Book<'_>) {
+    let listens = https::listens(props, prefix);
+    let advertised = props.get("rest.advertised.listener").is_some_and(|listener| listener.trim().eq_ignore_ascii_case("https"));
+    let calls = advertised && prefix == LISTENERS;
+    if !(listens || calls) {
+        let why = format!("'{}' has no https", prefix.strip_suffix(".https.").unwrap_or(prefix));
+        for (name, _) in props.with_prefix(prefix).iter() {
+            book.put(Finding::new(format!("{prefix}{name}"), Verdict::Ignored, Outcome::AsItIs, why.as_str()));
+        }
+        return;
+    }
+    let (taken, mut properties) = https::properties(props, prefix);
+    if let Err(error) = https::client_auth(taken, &properties) {
+        book.put(Finding::refused(format!("{taken}{CLIENT_AUTH}"), Verdict::Invalid, &error));
+    }
+    properties.retain(|name, value| name != CLIENT_AUTH && !value.contains("${"));
+    let mut look = TlsSettings::look(&properties);
+    if taken.is_empty() {
+        // the Kafka clients' as well, and judged as theirs
+        look.unknown.clear();
+    }
+    clients::judge(book, taken, look, "a listener");
+    if let Some((property, error)) = Https::read(props, prefix).ok().filter(|_| listens).and_then(|https| https.fault()) {
+        book.put(Finding::refused(property, Verdict::Invalid, &error));
+    }
+}
+
 /// The worker's own clients, and those that it makes for connectors.
 fn of_clients(props: &Props, book: &mut Book<'_>) {
     let plain = |props: &Props| -> BTreeMap<String, String> {
         let known = props.iter().filter(|(_, value)| !value.contains("${"));
         known.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     };
-    let own = |name: &str| ["ssl.", "sasl.", "security."].iter().any(|family| name.starts_with(family));
+    let families = ["ssl.", "sasl.", "security."];
+    let own = |name: &str| name != CLIENT_AUTH && families.iter().any(|family| name.starts_with(family));
     clients::look(book, "", plain(props), &|name| own(name) || name == "bootstrap.servers" && props.get(name).is_some());
-    for prefix in ["producer.", "admin."] {
-        let listens = |name: &str| prefix == "admin." && name.starts_with("listeners");
-        let properties: Props = props.with_prefix(prefix).iter().filter(|(name, _)| !listens(name)).collect();
+    for (prefix, properties) in [("producer.", props.with_prefix("producer.")), ("admin.", admin_defaults(props))] {
         clients::look(book, prefix, plain(&properties), &|name| props.get(&format!("{prefix}{name}")).is_some());
     }
 }

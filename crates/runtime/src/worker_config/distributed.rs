@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rowtide_api::{ConfigKey, ConfigType, Error, Importance, Result, Validator};
 
-use super::{WorkerConfig, key as worker_key};
+use super::{WorkerConfig, key as worker_key, one_of};
 
 const fn key(name: &'static str, kind: ConfigType, default: Option<&'static str>, doc: &'static str) -> ConfigKey {
     let mut key = worker_key(name, kind, default, doc);
@@ -14,11 +14,6 @@ const fn key(name: &'static str, kind: ConfigType, default: Option<&'static str>
 
 const fn at_least(mut key: ConfigKey, least: i64) -> ConfigKey {
     key.validator = Validator::AtLeast(least);
-    key
-}
-
-const fn one_of(mut key: ConfigKey, words: &'static [&'static str]) -> ConfigKey {
-    key.validator = Validator::OneOf(words);
     key
 }
 

@@ -116,27 +116,63 @@ const KEYS: &[ConfigKey] = &[
     key("metrics.recording.level", ConfigType::String, Some("INFO"), "Accepted and not used.").idle(),
     key("metric.reporters", ConfigType::List, Some("org.apache.kafka.common.metrics.JmxReporter"), "Accepted and not used.")
         .idle(),
-    key("listeners", ConfigType::List, Some("http://:8083"), "Addresses of the REST API."),
+    key(
+        "listeners",
+        ConfigType::List,
+        Some("http://:8083"),
+        "Addresses of the REST API: http or https, as `http://host:port`; without a host, or with 0.0.0.0, all of this machine's. https is set up by \
+         `listeners.https.ssl.*`, or, where no property begins so, by `ssl.*`; see above.",
+    ),
     key(
         "admin.listeners",
         ConfigType::List,
         None,
-        "Addresses of the admin endpoints; absent: those of `listeners`; empty: none.",
+        "Addresses of the admin endpoints; absent: those of `listeners`; empty: none. https by `admin.listeners.https.ssl.*`, or `ssl.*`. No password \
+         is asked for there, as in Kafka Connect.",
     ),
-    key("rest.advertised.host.name", ConfigType::String, None, "Host name of the worker's id."),
-    key("rest.advertised.port", ConfigType::Int, None, "Port of the worker's id."),
-    key("rest.advertised.listener", ConfigType::String, None, "http or https."),
+    key(
+        "rest.advertised.host.name",
+        ConfigType::String,
+        None,
+        "Host name of the worker's id, by which the others of its group reach it; absent: the listener's.",
+    ),
+    key("rest.advertised.port", ConfigType::Int, None, "Port of the worker's id; absent: the listener's."),
+    key(
+        "rest.advertised.listener",
+        ConfigType::String,
+        None,
+        "http or https: how the others of the group reach it, by which of `listeners` unless host and port are given; absent: http if there is one.",
+    ),
+    one_of(
+        key(
+            "ssl.client.auth",
+            ConfigType::String,
+            Some("none"),
+            "Whether https listeners ask those who call for a certificate (also under `listeners.https.`): required, requested (who shows none gets in) or none.",
+        ),
+        &["required", "requested", "none"],
+    ),
     key("rest.host.name", ConfigType::String, None, "Deprecated and without effect; use `listeners`.").idle().unlisted(),
     key("rest.port", ConfigType::Int, None, "Deprecated and without effect; use `listeners`.").idle().unlisted(),
-    key("access.control.allow.origin", ConfigType::String, Some(""), "Origin that browsers may call the REST API from."),
-    key("access.control.allow.methods", ConfigType::String, Some(""), "Methods that such calls may use."),
-    key("response.http.headers.config", ConfigType::String, Some(""), "Accepted and not used: no headers are added to answers.")
-        .idle(),
+    key(
+        "access.control.allow.origin",
+        ConfigType::String,
+        Some(""),
+        "Origins that browsers may call the REST API from (CORS): Java regular expressions, by comma; `*`: any; empty: none.",
+    ),
+    key("access.control.allow.methods", ConfigType::String, Some(""), "Methods that such calls may use; empty: GET, POST, HEAD."),
+    key(
+        "response.http.headers.config",
+        ConfigType::String,
+        Some(""),
+        "Headers of every answer, by comma: `set|add|setDate|addDate name: value`, in double quotes where it has a comma; the value of a date is \
+         milliseconds from now. What an answer has of its own stays.",
+    ),
     key(
         "rest.extension.classes",
         ConfigType::List,
         Some(""),
-        "Refused: leaving out an extension that asks for passwords would open the API.",
+        "`org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension` asks for a user and password, see above; any other is refused.",
     ),
     key(
         "rowtide.config.env",
@@ -152,12 +188,29 @@ const BACKUPS: &[ConfigKey] = &[
         "rowtide.backup.directory",
         ConfigType::String,
         None,
-        "Where backups of configurations and offsets are written: a local directory. `rowtide run`: `backups` in its data directory, \
+        "Where backups of configurations and offsets are written: a local directory, or `s3://bucket/prefix` of an object store. `rowtide run`: `backups` in its data directory, \
          unless it is set, or set to nothing. `rowtide standalone`, `rowtide distributed`: none unless it is set. See [offsets.md](offsets.md).",
     ),
     at_least(key("rowtide.backup.interval.ms", ConfigType::Long, Some("3600000"), "How often a backup is taken."), 1),
     at_least(key("rowtide.backup.keep", ConfigType::Int, Some("72"), "How many backups are kept; older ones are removed."), 1),
+    key(
+        "rowtide.backup.s3.region",
+        ConfigType::String,
+        None,
+        "Region of the bucket that backups are written to. Without it what `AWS_REGION` or `AWS_DEFAULT_REGION` says, else `us-east-1`.",
+    ),
+    key(
+        "rowtide.backup.s3.endpoint",
+        ConfigType::String,
+        None,
+        "URL of the object store, if it is not Amazon's: `https://minio.example:9000`. Without it what `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` says.",
+    ),
 ];
+
+const fn one_of(mut key: ConfigKey, words: &'static [&'static str]) -> ConfigKey {
+    key.validator = Validator::OneOf(words);
+    key
+}
 
 const fn at_least(mut key: ConfigKey, least: i64) -> ConfigKey {
     key.validator = Validator::AtLeast(least);
@@ -416,7 +469,7 @@ mod tests {
         assert_eq!(worker.graceful_timeout, Duration::from_secs(5));
         assert!(worker.topic_creation && worker.topic_tracking && worker.topic_reset);
         assert_eq!(worker.override_policy, OverridePolicy::All);
-        assert_eq!(worker.backups, None);
+        assert!(worker.backups.is_none());
         assert_eq!(worker.get("header.converter"), Some("org.apache.kafka.connect.storage.SimpleHeaderConverter"));
     }
 

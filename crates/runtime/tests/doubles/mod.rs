@@ -6,13 +6,17 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use rowtide_api::plugin::Plugins;
 use rowtide_api::*;
+use rowtide_runtime::herder::State;
 use rowtide_runtime::offsets::{FileOffsetStore, OffsetEntry, OffsetStore};
-use rowtide_runtime::pipeline::SinkFactory;
+use rowtide_runtime::pipeline::{SinkFactory, TaskHandle};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// What the log holds and what happens to those who read it.
 pub struct Log {
@@ -204,12 +208,56 @@ impl SourceTask for TestTask {
     async fn stop(&mut self) {}
 }
 
+/// A registry that answers as it is told, in order; then well.
+#[derive(Default)]
+pub struct Registry {
+    pub answers: Mutex<VecDeque<Error>>,
+    /// while true it does not answer
+    pub silent: AtomicBool,
+    pub asked: Notify,
+}
+
+/// A converter that asks it first, and whose plans add a header.
+pub struct Asking(pub Arc<Registry>, pub Box<dyn Converter>);
+
+struct Tagged(Arc<dyn EncodePlan>, [(Arc<str>, Bytes); 1]);
+
+impl Converter for Asking {
+    fn plan(&self, topic: &str, schema: Option<&SchemaRef>) -> Result<Plan> {
+        let Plan::Ready(plan) = self.1.plan(topic, schema)? else { unreachable!("it asks nobody") };
+        let registry = self.0.clone();
+        Ok(Plan::NeedsLookup(Box::pin(async move {
+            registry.asked.notify_one();
+            if registry.silent.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+            // as an answer over a network does, it comes later
+            tokio::task::yield_now().await;
+            let error = registry.answers.lock().unwrap().pop_front();
+            error
+                .map_or_else(|| Ok(Arc::new(Tagged(plan, [("id".into(), Bytes::from_static(b"7"))])) as Arc<dyn EncodePlan>), Err)
+        })))
+    }
+}
+
+impl EncodePlan for Tagged {
+    fn encode(&self, value: &Value, out: &mut Vec<u8>) -> Result<bool> {
+        self.0.encode(value, out)
+    }
+
+    fn headers(&self) -> &[(Arc<str>, Bytes)] {
+        &self.1
+    }
+}
+
 /// What reached the sink.
 #[derive(Default)]
 pub struct Written {
     /// number and key of each record, in the order of the writes
     pub records: Mutex<Vec<(i64, String)>>,
     pub topics: Mutex<BTreeSet<String>>,
+    /// how many headers records had
+    pub headers: Mutex<BTreeSet<usize>>,
     /// the numbers that were acknowledged
     pub durable: Mutex<BTreeSet<i64>>,
     /// the number whose ack fails, once
@@ -256,6 +304,7 @@ impl Sink for RandomAckSink {
             let key = String::from_utf8_lossy(record.key.as_ref().expect("a key")).into_owned();
             assert_eq!(record.headers[0].1.as_deref(), Some(&b"one"[..]));
             self.written.records.lock().unwrap().push((n, key));
+            self.written.headers.lock().unwrap().insert(record.headers.len());
             self.written.topics.lock().unwrap().insert(record.topic.to_string());
             self.outstanding.push((record.sequence, n));
         }
@@ -341,6 +390,20 @@ impl OffsetStore for WatchedStore {
         self.changed.notify_waiters();
         Ok(())
     }
+}
+
+/// Stops a task, which has half a minute for it.
+pub async fn stop(task: TaskHandle) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    task.ask_stop(deadline);
+    task.stopped(deadline).await;
+}
+
+/// Waits until a task has failed; its trace.
+pub async fn failed(task: &TaskHandle) -> String {
+    let mut states = task.states();
+    let state = tokio::time::timeout(Duration::from_secs(60), states.wait_for(|state| state.state == State::Failed)).await;
+    state.expect("the task fails").unwrap().trace.clone().expect("a trace")
 }
 
 /// Waits until something holds, looking again whenever `changed` says so.

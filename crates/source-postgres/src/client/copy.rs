@@ -2,13 +2,14 @@
 //!
 //! Specification: PostgreSQL manual, "COPY Operations".
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use postgres_protocol::message::backend::{COPY_DATA_TAG, Message};
 use postgres_protocol::message::frontend;
 
 use super::connection::Connection;
 use super::error::{ClientError, ServerError};
 use super::wire::{HEADER, header};
+use crate::decode::Part;
 
 /// What COPY was asked to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,8 +118,8 @@ impl CopyOut<'_> {
 impl CopyChunk {
     /// The rows: one CopyData message each ("the backend sends one message per row"), in text format with the newline,
     /// in binary format with what `decode::BinaryCopy` takes off the first and the last.
-    pub fn rows(&self) -> CopyRows {
-        CopyRows { rest: self.data.clone() }
+    pub fn rows(&self) -> CopyRows<'_> {
+        CopyRows { whole: &self.data, at: 0 }
     }
 
     /// The bytes of read buffer in use by the chunk.
@@ -127,29 +128,22 @@ impl CopyChunk {
     }
 }
 
-impl IntoIterator for CopyChunk {
-    type Item = Bytes;
-    type IntoIter = CopyRows;
-
-    fn into_iter(self) -> CopyRows {
-        CopyRows { rest: self.data }
-    }
-}
-
-/// The rows of a [`CopyChunk`], each sharing the read buffer.
+/// The rows of a [`CopyChunk`], each a part of the read buffer.
 #[derive(Clone, Debug)]
-pub struct CopyRows {
-    rest: Bytes,
+pub struct CopyRows<'a> {
+    whole: &'a Bytes,
+    at: usize,
 }
 
-impl Iterator for CopyRows {
-    type Item = Bytes;
+impl<'a> Iterator for CopyRows<'a> {
+    type Item = Part<'a>;
 
-    fn next(&mut self) -> Option<Bytes> {
+    fn next(&mut self) -> Option<Part<'a>> {
+        let rest = self.whole.get(self.at..)?;
         // framing was checked when the chunk was taken
-        let front = header(&self.rest).ok()??;
-        let mut message = self.rest.split_to(front.len.min(self.rest.len()));
-        message.advance(HEADER.min(message.len()));
-        Some(message)
+        let length = header(rest).ok()??.len.clamp(HEADER, rest.len());
+        let message = self.at + HEADER..self.at + length;
+        self.at += length;
+        Some(Part::new(self.whole, message))
     }
 }

@@ -5,18 +5,22 @@
 use bytes::Bytes;
 
 use super::DecodeError;
+use super::part::Part;
 use super::reader::Reader;
 
 /// Signature of the binary format.
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 
-/// The fields of a row in text format (default delimiter and null marker) into `fields`, emptied first; None: NULL. A
-/// field without escapes, nearly every one, shares the row's buffer. The row may end with its newline.
-pub fn copy_text_row(row: &Bytes, fields: &mut Vec<Option<Bytes>>) -> Result<(), DecodeError> {
-    fields.clear();
-    let text = row.strip_suffix(b"\n").unwrap_or(row);
+/// Hands the fields of a row in text format (default delimiter and null marker) to `field`, with their numbers; None: NULL. A
+/// field without escapes, nearly every one, is a part of the row. The row may end with its newline.
+pub fn copy_text_row<E: From<DecodeError>>(
+    row: Part<'_>,
+    mut field: impl FnMut(usize, Option<Part<'_>>) -> Result<(), E>,
+) -> Result<(), E> {
+    let text = row.bytes();
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
     let mut start = 0;
-    loop {
+    for number in 0.. {
         let rest = text.get(start..).unwrap_or_default();
         let (length, escaped) = match memchr::memchr2(b'\t', b'\\', rest) {
             None => (rest.len(), false),
@@ -24,21 +28,24 @@ pub fn copy_text_row(row: &Bytes, fields: &mut Vec<Option<Bytes>>) -> Result<(),
             // a tab inside a field is written \t, so the next tab ends it
             Some(at) => (memchr::memchr(b'\t', rest.get(at..).unwrap_or_default()).map_or(rest.len(), |tab| at + tab), true),
         };
-        let field = rest.get(..length).unwrap_or_default();
-        fields.push(match field {
-            br"\N" => None,
-            field if escaped => Some(Bytes::from(unescape(field).ok_or(DecodeError {
-                what: "row of a text COPY",
-                offset: start + length,
-                expected: "the rest of an escape",
-            })?)),
-            field => Some(row.slice_ref(field)),
-        });
+        match rest.get(..length).unwrap_or_default() {
+            br"\N" => field(number, None)?,
+            text if escaped => {
+                let plain = unescape(text).ok_or(DecodeError {
+                    what: "row of a text COPY",
+                    offset: start + length,
+                    expected: "the rest of an escape",
+                })?;
+                field(number, Some(Part::from(&Bytes::from(plain))))?;
+            }
+            text => field(number, Some(row.part(text)))?,
+        }
         if length == rest.len() {
-            return Ok(());
+            break;
         }
         start += length + 1;
     }
+    Ok(())
 }
 
 /// Undoes the backslash sequences of COPY's text format. None: the last one has no end.

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::part::Part;
 use super::pgoutput::TupleValues;
 
 /// A message. `xid` in it is set only inside a streamed block (protocol version 2 and later): the (sub)transaction.
@@ -317,13 +318,13 @@ impl Tuple {
 
 /// A value of a tuple.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TupleValue {
+pub enum TupleValue<'a> {
     /// n
     Null,
     /// u: stored out of line (TOAST) and not changed by the update, so that the log does not have it
     Unchanged,
     /// t: as the type's output function writes it
-    Text(Bytes),
+    Text(Part<'a>),
     /// b: as the type's send function writes it (option `binary`)
-    Binary(Bytes),
+    Binary(Part<'a>),
 }

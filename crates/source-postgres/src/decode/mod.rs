@@ -7,6 +7,7 @@
 mod copy;
 mod error;
 mod message;
+mod part;
 mod pgoutput;
 mod reader;
 mod xlog;
@@ -17,5 +18,6 @@ pub use message::{
     Begin, Commit, Delete, Insert, LogicalMessage, Message, OldTuple, Origin, Prepared, Relation, RelationColumn,
     RollbackPrepared, StreamAbort, StreamCommit, StreamStart, Truncate, Tuple, TupleValue, Type, Update,
 };
+pub use part::Part;
 pub use pgoutput::{Decoder, Streamed, TupleValues, pgoutput, streamed, streamed_kind};
 pub use xlog::{StreamMessage, stream_message};

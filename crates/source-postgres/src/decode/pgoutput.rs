@@ -10,6 +10,7 @@ use super::message::{
     Begin, Commit, Delete, Insert, LogicalMessage, Message, OldTuple, Origin, Prepared, Relation, RelationColumn,
     RollbackPrepared, StreamAbort, StreamCommit, StreamStart, Truncate, Tuple, TupleValue, Type, Update,
 };
+use super::part::Part;
 use super::reader::Reader;
 
 /// Microseconds from the Unix epoch to PostgreSQL's, 2000-01-01.
@@ -363,17 +364,17 @@ impl<'a> TupleValues<'a> {
     }
 }
 
-impl Iterator for TupleValues<'_> {
-    type Item = TupleValue;
+impl<'a> Iterator for TupleValues<'a> {
+    type Item = TupleValue<'a>;
 
     #[inline]
-    fn next(&mut self) -> Option<TupleValue> {
+    fn next(&mut self) -> Option<TupleValue<'a>> {
         self.left = self.left.checked_sub(1)?;
         // checked when the message was decoded
         let (kind, bytes) = raw_value(&mut self.r).ok()?;
         Some(match kind {
-            b't' => TupleValue::Text(self.tuple.data.slice_ref(bytes)),
-            b'b' => TupleValue::Binary(self.tuple.data.slice_ref(bytes)),
+            b't' => TupleValue::Text(Part::within(&self.tuple.data, bytes)),
+            b'b' => TupleValue::Binary(Part::within(&self.tuple.data, bytes)),
             b'u' => TupleValue::Unchanged,
             _ => TupleValue::Null,
         })

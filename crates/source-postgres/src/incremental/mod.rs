@@ -139,7 +139,7 @@ impl ChunkReader for Reader<'_> {
         let names = TableNames::from(&table.id);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         let at = Position { micros: i64::try_from(now).ok(), ..self.position.clone() };
-        let source = self.database.block.block(&at, SnapshotMarker::Incremental, &names, None, &mut Slab::default());
+        let source = self.database.block.block(&at, SnapshotMarker::Incremental, &names, &mut Slab::default());
         Origin { position: self.position(), source, transaction: None }
     }
 }
@@ -292,7 +292,7 @@ fn chunk_row(
     for (index, (place, decoder)) in decoders.iter().enumerate() {
         if let Some(text) = row.bytes(index) {
             size += text.len();
-            values[*place] = decoder.text(&text, slab)?;
+            values[*place] = decoder.text((&text).into(), slab)?;
         }
     }
     Ok(ChunkRow { row: values, key: key::values(keys, row, decoders.len()), size })

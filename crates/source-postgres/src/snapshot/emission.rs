@@ -163,7 +163,7 @@ impl Emission {
     fn dispatch(&mut self, placed: PlacedRow, source: &SourceBlock, out: &mut Dispatcher) -> Result<()> {
         let PlacedRow { table, row, bytes, place, done } = placed;
         let plan = &self.tables[table];
-        let made = || source.block(&self.at, marker(place), &plan.names, None, &mut Slab::default());
+        let made = || source.block(&self.at, marker(place), &plan.names, &mut Slab::default());
         let block = match &self.block {
             Some((known, block)) if *known == table && place == Place::Between => block.clone(),
             _ if place == Place::Between => self.block.insert((table, made().shared())).1.clone(),

@@ -5,7 +5,6 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rowtide_api::{Error, Result};
 use rowtide_cdc::ledger::{Ledger, OpenTable, Split};
 use rowtide_cdc::{Row, TableId, TableSchema};
@@ -16,6 +15,7 @@ use super::view::View;
 use crate::catalog;
 use crate::client::{Connection, quote_ident, quote_literal};
 use crate::database::Postgres;
+use crate::decode::{DecodeError, Part, copy_text_row};
 use crate::errors::explain;
 use crate::publication::quote_table;
 use crate::relation::decoders;
@@ -101,6 +101,18 @@ pub struct TablePlan {
     fields: Vec<(usize, ColumnDecoder)>,
 }
 
+/// Why a line is no row.
+enum NoRow {
+    Line(DecodeError),
+    Value(Error),
+}
+
+impl From<DecodeError> for NoRow {
+    fn from(error: DecodeError) -> Self {
+        Self::Line(error)
+    }
+}
+
 impl TablePlan {
     /// The statement of a chunk.
     pub fn copy(&self, chunk: usize) -> String {
@@ -109,15 +121,18 @@ impl TablePlan {
     }
 
     /// A row of that statement.
-    pub fn row(&self, line: &Bytes, fields: &mut Vec<Option<Bytes>>, slab: &mut Slab) -> Result<Row> {
-        crate::decode::copy_text_row(line, fields)
-            .map_err(|error| Error::fatal(format!("COPY of table {}: {error}", self.schema.id)))?;
+    pub fn row(&self, line: Part<'_>, slab: &mut Slab) -> Result<Row> {
         let mut row = self.schema.fallbacks.clone();
-        for ((place, decoder), field) in self.fields.iter().zip(fields.iter()) {
-            if let Some(text) = field {
-                row[*place] = decoder.text(text, slab)?;
+        copy_text_row(line, |number, text| {
+            if let (Some((place, decoder)), Some(text)) = (self.fields.get(number), text) {
+                row[*place] = decoder.text(text, slab).map_err(NoRow::Value)?;
             }
-        }
+            Ok(())
+        })
+        .map_err(|error| match error {
+            NoRow::Line(error) => Error::fatal(format!("COPY of table {}: {error}", self.schema.id)),
+            NoRow::Value(error) => error,
+        })?;
         Ok(row)
     }
 

@@ -16,6 +16,7 @@ use tracing::debug;
 use super::late;
 use super::plan::TablePlan;
 use crate::client::Connection;
+use crate::decode::Part;
 use crate::errors::explain;
 use crate::slab::Slab;
 
@@ -130,11 +131,11 @@ async fn read(
     debug!("{sql}");
     let given_up = || Error::transient("the snapshot was given up");
     let mut copy = session.copy_out(&sql).await.map_err(|error| late::unreadable(&plan.schema.id, error))?;
-    let (mut fields, mut slab, mut empty) = (Vec::new(), Slab::default(), true);
+    let (mut slab, mut empty) = (Slab::default(), true);
     while let Some(lines) = copy.next_rows().await.map_err(|error| explain(&doing, error))? {
         empty = false;
-        let row = |line: bytes::Bytes| Ok((plan.row(&line, &mut fields, &mut slab)?, line.len()));
-        let rows = lines.into_iter().map(row).collect::<Result<_>>()?;
+        let row = |line: Part<'_>| Ok((plan.row(line, &mut slab)?, line.len()));
+        let rows = lines.rows().map(row).collect::<Result<_>>()?;
         pieces.send(Ok(Piece { table, chunk, rows, end: false })).await.map_err(|_| given_up())?;
     }
     // a row tells that the file it came from was not rewritten

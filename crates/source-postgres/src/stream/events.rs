@@ -13,7 +13,7 @@ use crate::decode::{Begin, LogicalMessage, Message, OldTuple, Relation, Tuple};
 use crate::locator::Verdict;
 use crate::position::{Mark, MessageType};
 use crate::relation::Captured;
-use crate::source_block::{SnapshotMarker, TableNames};
+use crate::source_block::TableNames;
 
 /// Filtered events between two warnings that the log grows, where nothing else moves it on.
 const FILTERED_BETWEEN_WARNINGS: u64 = 10_000;
@@ -126,7 +126,7 @@ impl StreamState<'_> {
             Message::Delete(delete) => delete.relation,
             _ => return Ok(()),
         };
-        if let Some(Some(captured)) = self.relations.get(&relation) {
+        if let Some(Some(captured)) = self.relations.get(relation) {
             out.count_in_transaction(&captured.schema);
         }
         Ok(())
@@ -169,7 +169,7 @@ impl StreamState<'_> {
         out: &mut Dispatcher,
         size: usize,
     ) -> Result<()> {
-        let captured = match self.relations.get(&relation) {
+        let captured = match self.relations.get(relation) {
             Some(Some(captured)) => captured,
             Some(None) => return self.filtered(),
             None => return Err(Error::fatal(format!("pgoutput sent a change of relation {relation} without describing it"))),
@@ -185,7 +185,7 @@ impl StreamState<'_> {
         let origin = self.transaction.as_ref().and_then(|transaction| transaction.origin.as_ref());
         Origin {
             position: self.shared_position(),
-            source: self.database.block.block(&self.position, SnapshotMarker::False, names, origin, &mut self.slab),
+            source: self.database.block.streamed(&self.position, names, origin, &mut self.slab),
             transaction: self.metadata.then(|| self.transaction_id()),
         }
     }
@@ -194,7 +194,7 @@ impl StreamState<'_> {
     fn truncate(&mut self, relations: &[u32], before: Option<Arc<dyn ToOffset>>, out: &mut Dispatcher) -> Result<()> {
         let captured: Vec<_> = relations
             .iter()
-            .filter_map(|id| self.relations.get(id)?.as_ref())
+            .filter_map(|id| self.relations.get(*id)?)
             .map(|captured| (captured.schema.clone(), captured.names.clone()))
             .collect();
         let last = captured.len().saturating_sub(1);

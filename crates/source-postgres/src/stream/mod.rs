@@ -3,7 +3,7 @@
 //! One loop at its own pace: whatever the socket holds is read, made into changes and handed over as one batch. How
 //! messages are laid out belongs to `decode`; what a tuple's values mean to `relation` and `values`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -24,14 +24,15 @@ use crate::errors::explain;
 use crate::incremental::{Chunks, Reader, blocking};
 use crate::locator::Locator;
 use crate::position::{Position, lsn_text};
-use crate::relation::Captured;
 use crate::slab::Slab;
 use crate::source_block::ReplicationOrigin;
 
+use relations::Relations;
 pub use spill::Limits as SpillLimits;
 use streamed::{Replay, Transactions};
 
 mod events;
+mod relations;
 mod rounds;
 mod spill;
 mod streamed;
@@ -276,8 +277,7 @@ struct StreamState<'a> {
     /// of the last event; shared by heartbeats and progress
     position: Position,
     transaction: Option<Transaction>,
-    /// by relation id; none: not captured
-    relations: HashMap<u32, Option<Captured>>,
+    relations: Relations,
     /// an event that may have been processed before, with its LSN, number and size: see [`Verdict::Hold`]
     held: Option<(u64, u64, Message, usize)>,
     /// transactions that are sent before they end, if that was asked for
@@ -315,7 +315,7 @@ impl<'a> StreamState<'a> {
         Self {
             locator,
             transaction: None,
-            relations: HashMap::new(),
+            relations: Relations::new(),
             held: None,
             streamed: database.spill_limits().map(Transactions::new),
             replay: None,
@@ -423,9 +423,8 @@ impl<'a> StreamState<'a> {
                 let captured = self.relation(&relation).await?;
                 if let Some(captured) = &captured {
                     out.incremental().described(&captured.schema);
-                    self.forget_namesakes(relation.id, captured);
                 }
-                self.relations.insert(relation.id, captured);
+                self.relations.describe(relation.id, captured);
                 Ok(())
             }
             Message::Type(_) => Ok(()),
@@ -436,14 +435,6 @@ impl<'a> StreamState<'a> {
             }
             other => Err(Error::fatal(format!("unexpected pgoutput message {}", other.name()))
                 .remedy("remove options of the streaming protocol from 'slot.stream.params'")),
-        }
-    }
-
-    /// A table of this name that had another id was dropped or renamed. One that was renamed is described again before its next
-    /// event; without this, each that is dropped and made anew would take memory for good.
-    fn forget_namesakes(&mut self, id: u32, described: &Captured) {
-        if !self.relations.contains_key(&id) {
-            self.relations.retain(|_, known| known.as_ref().is_none_or(|known| known.schema.id != described.schema.id));
         }
     }
 

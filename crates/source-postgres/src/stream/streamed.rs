@@ -209,14 +209,14 @@ impl StreamState<'_> {
         let mut read = 0;
         loop {
             let Some((lsn, data)) = replay.next().await? else {
-                self.relations.extend(replay.kept);
+                self.relations.put_back(replay.kept);
                 return self.commit(replay.committed, out);
             };
             read += data.len();
             let message = decode::streamed(&data).map_err(|error| undecodable(lsn, error))?;
             if let Message::Relation(relation) = &message
                 && replay.outdated.remove(&relation.id)
-                && let Some(newer) = self.relations.remove(&relation.id)
+                && let Some(newer) = self.relations.set_aside(relation.id)
             {
                 replay.kept.insert(relation.id, newer);
             }

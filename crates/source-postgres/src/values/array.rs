@@ -107,7 +107,7 @@ mod tests {
 
     fn items(text: &str) -> Result<Vec<Option<String>>, ValueError> {
         let text_or_null =
-            |item: Option<&Bytes>| item.map_or(Ok(Value::Null), |item| super::super::utf8(item).map(Value::String));
+            |item: Option<&Bytes>| item.map_or(Ok(Value::Null), |item| super::super::utf8(item.clone()).map(Value::String));
         let value = array(&Bytes::copy_from_slice(text.as_bytes()), b',', true, text_or_null)?;
         let Value::Array(values) = value else { panic!() };
         Ok(values.iter().map(|value| value.as_str().map(str::to_owned)).collect())

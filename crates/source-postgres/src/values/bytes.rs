@@ -14,17 +14,17 @@ pub fn bytea(raw: &[u8], mode: BinaryMode) -> Result<Value, ValueError> {
     Ok(match mode {
         // the server writes lower-case digits, and so do we
         BinaryMode::Hex => Value::string(super::as_str(digits)?.to_owned()),
-        _ => represent(&from_hex(digits)?.into(), mode),
+        _ => represent(from_hex(digits)?.into(), mode),
     })
 }
 
 /// Bytes in the representation of `binary.handling.mode`.
-pub fn represent(raw: &Bytes, mode: BinaryMode) -> Value {
+pub fn represent(raw: Bytes, mode: BinaryMode) -> Value {
     match mode {
-        BinaryMode::Bytes => Value::Bytes(raw.clone()),
+        BinaryMode::Bytes => Value::Bytes(raw),
         BinaryMode::Base64 => Value::string(STANDARD.encode(raw)),
         BinaryMode::Base64UrlSafe => Value::string(URL_SAFE.encode(raw)),
-        BinaryMode::Hex => Value::string(to_hex(raw)),
+        BinaryMode::Hex => Value::string(to_hex(&raw)),
     }
 }
 

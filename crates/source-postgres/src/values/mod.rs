@@ -22,6 +22,7 @@ use rowtide_api::{Error, Kind, Result, SchemaRef, Value};
 use rowtide_cdc::{Column, TableId};
 use tracing::{debug, warn};
 
+use crate::decode::Part;
 use crate::slab::Slab;
 use crate::types::{BinaryMode, FailureMode, PgTypes, TypeOptions, oid};
 
@@ -104,7 +105,7 @@ impl ColumnDecoder {
     }
 
     /// The value of a text. What cannot be read follows `event.converting.failure.handling.mode`.
-    pub fn text(&self, raw: &Bytes, slab: &mut Slab) -> Result<Value> {
+    pub fn text(&self, raw: Part<'_>, slab: &mut Slab) -> Result<Value> {
         match self.codec.text(raw, slab) {
             Ok(value) => Ok(value),
             Err(error) => self.failed(error),
@@ -113,11 +114,11 @@ impl ColumnDecoder {
 
     /// The value of a literal, none if it is no value of the type.
     pub(crate) fn literal(&self, raw: &Bytes) -> Option<Value> {
-        self.codec.text(raw, &mut Slab::default()).ok()
+        self.codec.text(raw.into(), &mut Slab::default()).ok()
     }
 
     /// The value of a binary form; no stream or `COPY` of ours asks for one.
-    pub fn binary(&self, _raw: &Bytes) -> Result<Value> {
+    pub fn binary(&self, _raw: Part<'_>) -> Result<Value> {
         Err(Error::fatal(format!("column {}: the server sent a value in binary form, which was not asked for", self.name))
             .remedy("remove the option 'binary' from 'slot.stream.params'"))
     }
@@ -196,37 +197,37 @@ impl Codec {
         }
     }
 
-    fn text(&self, raw: &Bytes, slab: &mut Slab) -> std::result::Result<Value, ValueError> {
+    fn text(&self, raw: Part<'_>, slab: &mut Slab) -> std::result::Result<Value, ValueError> {
         match self {
-            Codec::Text => utf8(raw).map(Value::String),
-            Codec::Int16 => integer(raw).map(Value::Int16),
-            Codec::Int32 => integer(raw).map(Value::Int32),
-            Codec::Int64 => integer(raw).map(Value::Int64),
-            Codec::Boolean => boolean(raw),
-            Codec::Float32 => number(raw).map(Value::Float32),
-            Codec::Float64 => number(raw).map(Value::Float64),
-            Codec::Numeric(shape) => numeric::numeric(raw, shape, slab),
-            Codec::Money(money) => numeric::money(raw, money),
-            Codec::Date(form) => temporal::date(raw, *form),
-            Codec::Time(form) => temporal::time(raw, *form),
-            Codec::Timestamp(form) => temporal::timestamp(raw, *form),
-            Codec::TimestampTz { digits } => temporal::timestamptz(raw, *digits, slab),
-            Codec::TimeTz => temporal::timetz(raw),
-            Codec::Interval { as_text } => interval::interval(raw, *as_text),
-            Codec::Bytes(mode) => bytes::bytea(raw, *mode),
-            Codec::Opaque(mode) => Ok(bytes::represent(raw, *mode)),
+            Codec::Text => utf8(raw.keep()).map(Value::String),
+            Codec::Int16 => integer(&raw).map(Value::Int16),
+            Codec::Int32 => integer(&raw).map(Value::Int32),
+            Codec::Int64 => integer(&raw).map(Value::Int64),
+            Codec::Boolean => boolean(&raw),
+            Codec::Float32 => number(&raw).map(Value::Float32),
+            Codec::Float64 => number(&raw).map(Value::Float64),
+            Codec::Numeric(shape) => numeric::numeric(&raw, shape, slab),
+            Codec::Money(money) => numeric::money(&raw, money),
+            Codec::Date(form) => temporal::date(&raw, *form),
+            Codec::Time(form) => temporal::time(&raw, *form),
+            Codec::Timestamp(form) => temporal::timestamp(&raw, *form),
+            Codec::TimestampTz { digits } => temporal::timestamptz(&raw, *digits, slab),
+            Codec::TimeTz => temporal::timetz(&raw),
+            Codec::Interval { as_text } => interval::interval(&raw, *as_text),
+            Codec::Bytes(mode) => bytes::bytea(&raw, *mode),
+            Codec::Opaque(mode) => Ok(bytes::represent(raw.keep(), *mode)),
             Codec::Bit => Ok(Value::Boolean(raw.contains(&b'1'))),
-            Codec::Bits => bytes::bits(raw),
-            Codec::Point(schema) => geometry::point_text(raw, schema),
-            Codec::Geometry(schema) => geometry::ewkb(raw, schema),
-            Codec::HstoreJson => hstore::json(raw),
-            Codec::HstoreMap => hstore::map(raw),
-            Codec::Vector { single } => geometry::vector(raw, *single),
-            Codec::SparseVector(schema) => geometry::sparse_vector(raw, schema),
-            Codec::Shape(mode) => geometry::driver_text(raw).map(|text| bytes::represent(&text, *mode)),
+            Codec::Bits => bytes::bits(&raw),
+            Codec::Point(schema) => geometry::point_text(&raw, schema),
+            Codec::Geometry(schema) => geometry::ewkb(&raw, schema),
+            Codec::HstoreJson => hstore::json(&raw),
+            Codec::HstoreMap => hstore::map(&raw),
+            Codec::Vector { single } => geometry::vector(&raw, *single),
+            Codec::SparseVector(schema) => geometry::sparse_vector(&raw, schema),
+            Codec::Shape(mode) => geometry::driver_text(&raw).map(|text| bytes::represent(text, *mode)),
             Codec::Array { element, nulls, delimiter } => {
-                array::array(raw, *delimiter, element.is_textual(), |item| match item {
-                    Some(item) => element.text(item, slab),
+                array::array(&raw.keep(), *delimiter, element.is_textual(), |item| match item {
+                    Some(item) => element.text(item.into(), slab),
                     None if *nulls => Ok(Value::Null),
                     None => Err(ValueError("an array without nulls")),
                 })
@@ -270,8 +271,8 @@ fn is_text(type_oid: u32, types: &PgTypes) -> bool {
         || known.is_some_and(|known| !known.labels.is_empty() || matches!(&*known.name, "citext" | "isbn" | "ltree"))
 }
 
-fn utf8(raw: &Bytes) -> std::result::Result<ByteString, ValueError> {
-    ByteString::try_from(raw.clone()).map_err(|_| ValueError("UTF-8 text"))
+fn utf8(raw: Bytes) -> std::result::Result<ByteString, ValueError> {
+    ByteString::try_from(raw).map_err(|_| ValueError("UTF-8 text"))
 }
 
 fn as_str(raw: &[u8]) -> std::result::Result<&str, ValueError> {
@@ -328,7 +329,7 @@ fn unavailable(type_oid: u32, types: &PgTypes) -> Value {
         }
         (_, oid::INT8) => Value::Array(options.placeholder.iter().map(|byte| Value::Int64((*byte as i8).into())).collect()),
         (_, oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::JSON | oid::JSONB) => Value::Array(vec![text()]),
-        (_, oid::BYTEA) => Value::Array(vec![bytes::represent(&raw(), options.binary)]),
+        (_, oid::BYTEA) => Value::Array(vec![bytes::represent(raw(), options.binary)]),
         (_, oid::UUID) => Value::Array(vec![Value::string(bytes::name_uuid(&options.placeholder))]),
         (_, 0) => match known.map_or("", |known| &known.name) {
             "hstore" if options.hstore_map => Value::Map(vec![(text(), text())]),

@@ -3,7 +3,7 @@
 
 mod input;
 mod print;
-mod remote;
+pub mod remote;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,9 +14,10 @@ use rowtide_api::{Error, Props, Result};
 use rowtide_runtime::survey::{self, Against, Outcome, Survey};
 use rowtide_runtime::variables::placeholders;
 
-use crate::cli::UNUSABLE;
+use crate::cli::{UNUSABLE, pair};
 use crate::{connector_file, plugins};
-use input::{Input, Kind, Subject};
+pub use input::{Input, Kind, Subject, read};
+pub use print::{width, wrapped};
 
 /// Says what an existing deployment would get here, connector by connector and property by property.
 ///
@@ -24,12 +25,16 @@ use input::{Input, Kind, Subject};
 /// when everything would start, with 1 when something would not, and with 2 when something could not be read.
 #[derive(Args)]
 pub struct CheckArgs {
-    /// Connectors' files, workers' properties, directories of such files, or the REST address of a Kafka Connect worker: http://host:8083
+    /// Connectors' files, workers' properties, directories of such files, or the REST address of a Kafka Connect worker: http://host:8083,
+    /// https://user:password@host:8443
     #[arg(required = true, value_name = "DIR|FILE|URL")]
     what: Vec<String>,
     /// The properties of the worker that the connectors belong to, if they are not among the files
     #[arg(long, value_name = "FILE")]
     worker: Option<PathBuf>,
+    /// How a worker is asked over https, as a line of a properties file would say it: ssl.truststore.type=PEM, ssl.truststore.location=ca.pem
+    #[arg(short = 'D', value_name = "NAME=VALUE", value_parser = pair)]
+    options: Vec<(String, String)>,
     /// List the properties that are as they should be, too
     #[arg(long)]
     all: bool,
@@ -84,10 +89,12 @@ pub fn check(args: &CheckArgs) -> ExitCode {
 
 /// Reads everything that is named. What cannot be read does not keep the rest from being looked at.
 fn look(args: &CheckArgs) -> Result<(Reports, Vec<Error>)> {
-    let mut input = Input::default();
+    let (mut input, tls) = (Input::default(), remote::tls(&args.options)?);
+    let asking = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let asking = asking.map_err(|error| Error::fatal("cannot ask anybody").caused_by(error))?;
     for what in &args.what {
         let read = match remote::Address::parse(what) {
-            Some(address) => address.and_then(|address| remote::read(&address, &mut input)),
+            Some(address) => address.and_then(|address| asking.block_on(remote::read(&address, &tls, &mut input))),
             None => input::read(Path::new(what), &mut input),
         };
         if let Err(error) = read {

@@ -94,7 +94,7 @@ fn line(finding: &Finding, column: usize, width: Option<usize>, out: &mut String
 }
 
 /// Breaks a text between words. A column that is too narrow to be read is not kept to.
-fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
+pub fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
     let width = width.map_or(usize::MAX, |width| width.max(30));
     let mut lines = vec![String::new()];
     let mut used = 0;

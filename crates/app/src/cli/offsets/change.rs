@@ -7,6 +7,7 @@ use rowtide_api::{Error, OffsetMap, Props, Result};
 use rowtide_runtime::backup::{self, Backup, ConnectorState, Settings, Step, changes, config_of};
 use rowtide_runtime::connector_config;
 use rowtide_runtime::herder::TargetState;
+use rowtide_runtime::herder::distributed::visitor::Change;
 
 use super::home::{Access, Home, offsets_of, read_backup};
 use super::{StoreArgs, print};
@@ -49,7 +50,7 @@ pub struct RewindArgs {
 
 #[derive(Args)]
 struct How {
-    /// Write it; the worker must not run
+    /// Write it; the worker must not run, or, in a group of workers, the connector must be stopped
     #[arg(long)]
     apply: bool,
     /// Write it although something is lost by it, or although the source cannot be asked
@@ -72,13 +73,16 @@ struct Planned {
 
 /// Puts a backup back.
 pub async fn restore(args: RestoreArgs) -> Result<()> {
-    let home = Home::open(&args.store, args.how.access())?;
-    let (name, backup) = read_backup(&home.backups()?, &args.backup)?;
+    let home = Home::open(&args.store, args.how.access()).await?;
+    let (name, backup) = read_backup(&home.backups()?, &args.backup).await?;
     println!("backup {name}, taken {}", backup.taken);
     let wanted: Vec<&ConnectorState> = match &args.connector {
         Some(only) => vec![in_backup(&backup, &name, only)?],
         None => backup.connectors.iter().collect(),
     };
+    if args.how.apply {
+        home.admit(&wanted.iter().map(|connector| connector.name.as_str()).collect::<Vec<_>>()).await?;
+    }
     let (plugins, present) = (plugins::all(), home.connectors().await?);
     let mut planned = Vec::new();
     for wanted in wanted {
@@ -122,13 +126,16 @@ async fn step(
 
 /// Sets one connector's offset.
 pub async fn rewind(args: RewindArgs) -> Result<()> {
-    let home = Home::open(&args.store, args.how.access())?;
-    let (plugins, present, name) = (plugins::all(), home.connectors().await?, &args.connector);
+    let (home, name) = (Home::open(&args.store, args.how.access()).await?, &args.connector);
+    if args.how.apply {
+        home.admit(&[name]).await?;
+    }
+    let (plugins, present) = (plugins::all(), home.connectors().await?);
     let offsets = offsets_of(&present, name);
     let now = present.iter().find(|connector| connector.name == *name);
     let (wanted, of_backup) = match (args.to_time, &args.to_position) {
         (Some(time), _) => {
-            let (file, state) = before(&home.backups()?, time, name)?;
+            let (file, state) = before(&home.backups()?, time, name).await?;
             println!("backup {file} is the newest from before {time}");
             (state.offsets.clone(), Some(state))
         }
@@ -153,11 +160,11 @@ fn in_backup<'a>(backup: &'a Backup, file: &str, name: &str) -> Result<&'a Conne
 }
 
 /// The newest backup of the connector that was taken no later than this: what committed later is not behind its offset.
-fn before(settings: &Settings, time: Timestamp, name: &str) -> Result<(String, ConnectorState)> {
+async fn before(settings: &Settings, time: Timestamp, name: &str) -> Result<(String, ConnectorState)> {
     let mut oldest = None;
-    for file in settings.directory.list()?.into_iter().rev() {
+    for file in settings.backups.list().await?.into_iter().rev() {
         // a damaged one must not keep the others from being used
-        let backup = match settings.directory.read(&file) {
+        let backup = match settings.backups.read(&file).await {
             Ok(backup) => backup,
             Err(error) => {
                 eprintln!("left out: {}", error.message());
@@ -198,7 +205,7 @@ fn at(
 }
 
 /// Refuses what is not safe, and writes if asked.
-async fn carry_out(home: &Home, how: &How, planned: &[Planned]) -> Result<()> {
+async fn carry_out<'a>(home: &Home, how: &How, planned: &'a [Planned]) -> Result<()> {
     let lossy: Vec<&str> = planned.iter().filter(|one| !one.step.is_safe()).map(|one| one.name.as_str()).collect();
     if !lossy.is_empty() && !how.force {
         return Err(Error::configuration(format!("nothing was written: see above what stands against it ({})", lossy.join(", ")))
@@ -211,14 +218,18 @@ async fn carry_out(home: &Home, how: &How, planned: &[Planned]) -> Result<()> {
         println!("nothing was written; --apply writes it");
         return Ok(());
     }
+    let change = |one: &'a Planned| Change { name: &one.name, entries: &one.step.entries, create: one.create.as_ref() };
+    let changes: Vec<Change<'_>> = planned.iter().map(change).collect();
+    let writer = home.writer(&changes).await?;
     let outlooks = planned.iter().flat_map(|one| &one.step.checked).filter_map(|checked| checked.outlook.as_ref().ok());
     if let Some(reader) = outlooks.filter_map(|outlook| outlook.reader.as_ref()).next().filter(|_| !how.force) {
-        return Err(Error::configuration(format!("nothing was written: {reader}"))
-            .remedy("stop the worker that runs the connector: it would store its own offsets over these"));
+        return Err(Error::configuration(format!("nothing was written: {reader}")).remedy(
+            "stop the worker that runs the connector, or in a group the connector: it would store its own offsets over these",
+        ));
     }
-    for Planned { name, step, create } in planned {
-        home.write(name, &step.entries, create.as_ref()).await?;
-        println!("{name}: written");
+    for change in changes {
+        home.write(&writer, &change).await?;
+        println!("{}: written", change.name);
     }
     Ok(())
 }

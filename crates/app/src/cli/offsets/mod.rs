@@ -42,12 +42,12 @@ struct StoreArgs {
     /// The data directory of `rowtide run`
     #[arg(long, value_name = "DIR", default_value = "rowtide-data")]
     data_dir: PathBuf,
-    /// The worker's properties: the offsets are those of `rowtide standalone`
+    /// The worker's properties: the offsets are those of `rowtide standalone`, or of the group that `rowtide distributed` belongs to
     #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
     worker: Option<PathBuf>,
-    /// Where backups are kept, if not where the worker keeps them
+    /// Where backups are kept, if not where the worker keeps them: a directory, or s3://bucket/prefix
     #[arg(long, value_name = "DIR")]
-    backup_dir: Option<PathBuf>,
+    backup_dir: Option<String>,
     /// A connector's file, where its configuration is not stored or not to be used
     #[arg(long = "config", value_name = "FILE")]
     configs: Vec<PathBuf>,
@@ -105,22 +105,22 @@ pub async fn offsets(args: OffsetsArgs) -> Result<()> {
 }
 
 async fn backup(args: BackupArgs) -> Result<()> {
-    let home = Home::open(&args.store, Access::Read)?;
+    let home = Home::open(&args.store, Access::Read).await?;
     let settings = home.backups()?;
     let connectors = home.connectors().await?;
     let (count, offsets) = (connectors.len(), connectors.iter().map(|connector| connector.offsets.len()).sum::<usize>());
-    let name = backup::write(&settings, &Backup::of_now(connectors))?;
-    println!("{}: {count} connectors, {offsets} offsets", settings.directory.path().join(name).display());
+    let name = backup::write(&settings, &Backup::of_now(connectors)).await?;
+    println!("{}: {count} connectors, {offsets} offsets", settings.backups.locate(&name));
     Ok(())
 }
 
 async fn show(args: ShowArgs) -> Result<()> {
     if args.backups {
-        return print::backups(&home::worker(&args.store)?, args.json);
+        return print::backups(&home::worker(&args.store)?, args.json).await;
     }
     let mut connectors = match &args.backup {
-        Some(name) => home::read_backup(&home::settings(&home::worker(&args.store)?)?, name)?.1.connectors,
-        None => Home::open(&args.store, Access::Read)?.connectors().await?,
+        Some(name) => home::read_backup(&home::settings(&home::worker(&args.store)?)?, name).await?.1.connectors,
+        None => Home::open(&args.store, Access::Read).await?.connectors().await?,
     };
     if let Some(name) = &args.connector {
         connectors.retain(|connector| connector.name == *name);
@@ -139,10 +139,10 @@ async fn show(args: ShowArgs) -> Result<()> {
 
 async fn diff(args: DiffArgs) -> Result<()> {
     let settings = home::settings(&home::worker(&args.store)?)?;
-    let (_, backup) = home::read_backup(&settings, &args.backup)?;
+    let (_, backup) = home::read_backup(&settings, &args.backup).await?;
     let other = match &args.other {
-        Some(name) => home::read_backup(&settings, name)?.1.connectors,
-        None => Home::open(&args.store, Access::Read)?.connectors().await?,
+        Some(name) => home::read_backup(&settings, name).await?.1.connectors,
+        None => Home::open(&args.store, Access::Read).await?.connectors().await?,
     };
     let differences = print::differences(&backup.connectors, &other);
     if args.json {

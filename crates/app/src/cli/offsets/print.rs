@@ -61,11 +61,11 @@ fn place(plugins: &Plugins, config: Option<&Props>, offset: &OffsetMap) -> Strin
 }
 
 /// Prints the list of backups, the oldest first; of a damaged one, why.
-pub fn backups(worker: &WorkerConfig, as_json: bool) -> Result<()> {
+pub async fn backups(worker: &WorkerConfig, as_json: bool) -> Result<()> {
     let settings = home::settings(worker)?;
     let mut list = Vec::new();
-    for name in settings.directory.list()? {
-        let read = settings.directory.read(&name);
+    for name in settings.backups.list().await? {
+        let read = settings.backups.read(&name).await;
         if as_json {
             list.push(match read {
                 Ok(backup) => json!({ "name": name, "taken": backup.taken.to_string(), "connectors": backup.connectors.len() }),
@@ -79,7 +79,7 @@ pub fn backups(worker: &WorkerConfig, as_json: bool) -> Result<()> {
         }
     }
     if as_json {
-        println!("{:#}", json!({ "directory": settings.directory.path().display().to_string(), "backups": list }));
+        println!("{:#}", json!({ "directory": settings.backups.place(), "backups": list }));
     }
     Ok(())
 }

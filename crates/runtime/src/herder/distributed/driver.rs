@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use ring::rand::SecureRandom as _;
-use rowtide_api::{Error, Result};
+use rowtide_api::{Error, Props, Result};
 use tokio::sync::mpsc;
 
 use super::Shared;
@@ -17,7 +17,7 @@ use super::member::Command;
 use super::requests::Outcome;
 use super::tasks::Begin;
 use crate::herder::hop::Onward;
-use crate::herder::{State, TargetState};
+use crate::herder::{State, TargetState, TaskId};
 use crate::pipeline::trace;
 use crate::stores::config_record::SessionKey;
 use crate::stores::status_record::{self, StatusRecord};
@@ -125,12 +125,7 @@ impl Driver {
                 let configs = self.machine.configs();
                 let paused = configs.target(&id.connector) == Some(TargetState::Paused);
                 let config = configs.task_config(&id.connector, id.task)?;
-                let exactly_once = fencing::exactly_once(&self.shared, &id, config, &self.events);
-                let Shared { tasks, parts, statuses, .. } = &*self.shared;
-                let started = exactly_once.and_then(|exactly_once| {
-                    tasks.start(parts, statuses, Begin { id: &id, config, exactly_once, paused }, &self.events)
-                });
-                if let Err(error) = started {
+                if let Err(error) = self.start(&id, config, paused) {
                     tracing::error!(connector = id.connector, task = id.task, "the task has failed: {error}");
                     return Some(Event::Task(id, State::Failed, Some(trace(&error))));
                 }
@@ -145,6 +140,13 @@ impl Driver {
             Action::Ended => {}
         }
         None
+    }
+
+    fn start(&self, id: &TaskId, config: &Props, paused: bool) -> Result<(), Error> {
+        let Shared { tasks, parts, statuses, .. } = &*self.shared;
+        let offsets = self.shared.own_offsets(&id.connector, config)?;
+        let exactly_once = fencing::exactly_once(&self.shared, id, config, offsets.as_ref(), &self.events)?;
+        tasks.start(parts, statuses, Begin { id, config, offsets, exactly_once, paused }, &self.events)
     }
 
     fn command(&self, command: Command) {
@@ -178,7 +180,11 @@ impl Driver {
         };
         let version = config.filter(|_| at_work).and_then(|config| self.shared.parts.version(config));
         let worker_id = self.shared.parts.worker_id.clone();
-        let status = status_record::Status { state, trace, worker_id, generation, version };
+        let trouble = match &unit {
+            Unit::Task(id) if at_work => self.shared.tasks.trouble(id),
+            _ => None,
+        };
+        let status = status_record::Status { state, trace, worker_id, generation, version, trouble };
         let configured = match &unit {
             Unit::Connector(_) => config.is_some(),
             Unit::Task(id) => id.task < self.machine.configs().task_count(&id.connector),

@@ -17,7 +17,7 @@ use super::shared::Shared;
 use crate::herder::answers::{no_connector, of_error};
 use crate::herder::{HerderError, Result, TaskId};
 use crate::kafka_sink;
-use crate::offsets::KafkaOffsetStore;
+use crate::offsets::{KafkaOffsetStore, OwnOffsets};
 use crate::pipeline::{Boundary, ExactlyOnce, Transactions};
 use crate::worker_config::Membership;
 
@@ -37,11 +37,11 @@ impl Fencing {
         let Membership { group, sync_timeout, .. } = membership;
         Self { group: group.clone(), offsets, sync_timeout: *sync_timeout, turn: tokio::sync::Mutex::default() }
     }
+}
 
-    /// `Worker.taskTransactionalId`
-    fn transactional_id(&self, connector: &str, task: usize) -> String {
-        format!("{}-{connector}-{task}", self.group)
-    }
+/// `Worker.taskTransactionalId`
+pub fn transactional_id(group: &str, connector: &str, task: usize) -> String {
+    format!("{group}-{connector}-{task}")
 }
 
 /// What makes a task of this configuration exactly once; none where the worker does not have it enabled.
@@ -49,25 +49,31 @@ pub fn exactly_once(
     shared: &Arc<Shared>,
     id: &TaskId,
     config: &Props,
+    own: Option<&Arc<OwnOffsets>>,
     events: &mpsc::Sender<Event>,
 ) -> rowtide_api::Result<Option<ExactlyOnce>> {
     let Some(fencing) = &shared.fencing else { return Ok(None) };
     let (offsets, connector) = (fencing.offsets.clone(), id.connector.clone());
+    let (own_offsets, beside) = (own.cloned(), own.map(|own| (own.clone(), id.connector.clone())));
     let (before, asker, name) = (shared.clone(), events.clone(), id.connector.clone());
-    let (after, own, wanted) = (shared.clone(), id.clone(), config.clone());
+    let (after, task, wanted) = (shared.clone(), id.clone(), config.clone());
     Ok(Some(ExactlyOnce {
         transactions: Transactions {
-            id: fencing.transactional_id(&id.connector, id.task),
-            offsets_topic: fencing.offsets.topic().clone(),
+            id: transactional_id(&fencing.group, &id.connector, id.task),
+            offsets_topic: own.map_or(fencing.offsets.topic(), |own| own.topic()).clone(),
         },
         boundary: Boundary::read(config, shared.parts.worker.flush_interval)?,
-        offsets: Arc::new(move |entries| offsets.records(&connector, entries)),
+        offsets: Arc::new(move |entries| match &own_offsets {
+            Some(own) => own.records(&connector, entries),
+            None => offsets.records(&connector, entries),
+        }),
+        beside,
         before: Arc::new(move || {
             let (shared, events, name) = (before.clone(), asker.clone(), name.clone());
             Box::pin(async move { ask(&shared, &name, &events).await })
         }),
         after: Arc::new(move || {
-            let (shared, id, config) = (after.clone(), own.clone(), wanted.clone());
+            let (shared, id, config) = (after.clone(), task.clone(), wanted.clone());
             Box::pin(async move { is_current(&shared, &id, &config).await })
         }),
     }))
@@ -111,7 +117,7 @@ pub async fn fence(shared: &Shared, name: &str) -> Result<()> {
     let (before, tasks) = (state.fenced(name).unwrap_or(0), state.task_count(name));
     // One task that follows one fences it by its own producer.
     if before > 0 && (before, tasks) != (1, 1) {
-        let ids: Vec<String> = (0..before).map(|task| fencing.transactional_id(name, task)).collect();
+        let ids: Vec<String> = (0..before).map(|task| transactional_id(&fencing.group, name, task)).collect();
         let filled = shared.parts.worker.variables.fill_in(config).map_err(|error| of_error(&error))?;
         let admin = kafka_sink::connector_admin(&shared.parts.worker, name, 0, &filled).map_err(|error| of_error(&error))?;
         let fenced = admin.fence_producers(&ids).await;

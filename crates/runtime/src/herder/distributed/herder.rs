@@ -17,12 +17,13 @@ use super::shared::{LogLevel, Shared};
 use super::{fencing, member, peer};
 use crate::herder::answers::{self, no_connector, not_found};
 use crate::herder::hop::{self, Onward};
+use crate::herder::parts::load_offsets;
 use crate::herder::{
     ConfigKeyInfo, ConnectorInfo, ConnectorStateInfo, ConnectorStatus, Herder, HerderError, Parts, PluginEntry, Result,
     ServerInfo, SignedCall, TargetState, TaskId, TaskStatus, Validated,
 };
 use crate::kafka_sink::client_error;
-use crate::offsets::{OffsetEntry, OffsetStore};
+use crate::offsets::{KafkaOffsetStore, OffsetEntry, OffsetStore};
 use crate::stores::config_record::SessionKey;
 use crate::stores::status_record::Status;
 use crate::stores::{ConfigStore, StatusStore};
@@ -35,6 +36,8 @@ const INBOX: usize = 256;
 pub struct Start {
     /// what every herder is made of; its offsets are the group's
     pub parts: Parts,
+    /// the same as `parts.offsets`
+    pub offsets: Arc<KafkaOffsetStore>,
     /// the group's configurations
     pub configs: ConfigStore,
     /// the group's statuses
@@ -65,8 +68,8 @@ pub struct DistributedHerder {
 impl DistributedHerder {
     /// Joins the group.
     pub fn start(start: Start) -> ApiResult<Self> {
-        let Start { parts, configs, statuses, membership, url, client, fencing, log_level } = start;
-        let settings = settings(&membership, url);
+        let membership = start.membership.clone();
+        let settings = settings(&membership, start.url.clone());
         let group = GroupSettings {
             group: membership.group.clone(),
             protocol_type: PROTOCOL_TYPE.to_owned(),
@@ -74,8 +77,11 @@ impl DistributedHerder {
             rebalance_timeout: membership.rebalance_timeout,
             heartbeat_interval: membership.heartbeat_interval,
         };
-        let group = Group::new(client, group).map_err(client_error)?;
-        let shared = Arc::new(Shared::new(parts, configs, statuses, fencing, log_level));
+        let group = Group::new(start.client.clone(), group).map_err(client_error)?;
+        let shared = Arc::new(Shared::new(start));
+        if shared.url.starts_with("https://") {
+            shared.peers.check()?;
+        }
         let (events, inbox) = mpsc::channel(INBOX);
         let (commands, commanded) = mpsc::unbounded_channel();
         let (writes, written) = mpsc::unbounded_channel();
@@ -139,7 +145,11 @@ impl DistributedHerder {
             fencing::fence(&self.shared, name).await?;
         }
         let (shared, name, config) = (self.shared.clone(), name.to_owned(), self.config(name)?);
-        let changed = tokio::spawn(async move { shared.parts.alter_offsets(&name, &config, offsets).await }).await;
+        let change = async move {
+            let store = shared.offsets_of(&name, &config).map_err(|error| answers::of_error(&error))?;
+            shared.parts.alter_offsets(&*store, &name, &config, offsets).await
+        };
+        let changed = tokio::spawn(change).await;
         changed
             .unwrap_or_else(|panic| Err(HerderError { status: 500, message: format!("the request ended abnormally: {panic}") }))
     }
@@ -149,7 +159,11 @@ impl DistributedHerder {
         let own = &self.shared.parts.worker_id;
         let tasks = self.shared.statuses.tasks(name);
         match tasks.into_values().map(|status| status.worker_id).find(|id| id != own) {
-            Some(id) if hop::came_by().is_none() => Err(elsewhere(Onward { url: format!("http://{id}/"), forward: false })),
+            // the workers of a group are taken to be reached alike
+            Some(id) if hop::came_by().is_none() => {
+                let scheme = self.shared.url.split("://").next().unwrap_or("http");
+                Err(elsewhere(Onward { url: format!("{scheme}://{id}/"), forward: false }))
+            }
             _ => Ok(()),
         }
     }
@@ -162,8 +176,8 @@ impl DistributedHerder {
         let missing = || not_found(format!("No status found for connector {name}"));
         let Status { state, trace, worker_id, version, .. } = self.shared.statuses.connector(name).ok_or_else(missing)?;
         let tasks = self.shared.statuses.tasks(name).into_iter().map(|(id, status)| {
-            let Status { state, trace, worker_id, version, .. } = status;
-            TaskStatus { id, state, worker_id, trace, version }
+            let Status { state, trace, worker_id, version, trouble, .. } = status;
+            TaskStatus { id, state, worker_id, trace, version, trouble }
         });
         Ok(ConnectorStateInfo {
             name: name.to_owned(),
@@ -261,8 +275,10 @@ impl Herder for DistributedHerder {
     }
 
     async fn restart(&self, name: &str, include_tasks: bool, only_failed: bool) -> Result<Option<ConnectorStateInfo>> {
+        // what the restart begins with: by the time of the answer it may be under way, and a status amid it has no version
+        let before = self.state(name);
         match self.ask(Request::Restart(name.to_owned(), include_tasks, only_failed)).await? {
-            Done::Restarting => Ok(Some(self.state(name)?.restart_plan(include_tasks, only_failed))),
+            Done::Restarting => Ok(Some(before?.restart_plan(include_tasks, only_failed))),
             _ => Ok(None),
         }
     }
@@ -272,8 +288,8 @@ impl Herder for DistributedHerder {
     }
 
     async fn offsets(&self, name: &str) -> Result<Vec<(OffsetMap, OffsetMap)>> {
-        self.config(name)?;
-        self.shared.parts.load_offsets(name).await
+        let store = self.shared.offsets_of(name, &self.config(name)?).map_err(|error| answers::of_error(&error))?;
+        load_offsets(&*store, name).await
     }
 
     async fn alter_offsets(&self, name: &str, offsets: Vec<OffsetEntry>) -> Result<String> {

@@ -4,6 +4,7 @@
 //! the leader computes, `unknown` the check before joining, `machine` what a worker does. IO belongs to `stores` (the three
 //! topics), to the Kafka crate (membership), and to the driver, which brings them together: `driver` with `member` (the group),
 //! `fencing` (exactly once), `tasks` (what runs here), `requests` (who waits for an answer) and `peer` (other workers' REST); `herder` is what REST talks to.
+//! `visitor` is for who is no member: it reads the group's topics and changes offsets.
 //!
 //! # Driving the machine
 //!
@@ -25,7 +26,7 @@
 //! - **Statuses**: the machine says what; the driver adds worker id and version. `safe` is `StatusStore::put_safe`.
 //! - **Connectors** have no life of their own: `Plan` asks for their tasks' configurations. It is answered by `Planned`,
 //!   in any order; answers to plans that were superseded do no harm. A plan that panics or lasts too long is a failed one.
-//! - **Tasks**: `Start` finds its configuration in `configs()`. A task says `Task` when its state changes. Each `Stop` is answered by
+//! - **Tasks**: `Start` finds its configuration in `configs()`. A task says `Task` when its state changes, and when there is more to say of it (`pipeline::Trouble`, which the driver adds). Each `Stop` is answered by
 //!   one `Stopped`, also if the task had ended by itself; one that does not stop in time is cancelled and then has stopped:
 //!   the group waits for it.
 //! - **Requests**: `Answer` with `Done::Proceed` lets the driver read, merge a patch, or change offsets from `configs()` as it is at
@@ -46,6 +47,7 @@ mod requests;
 mod shared;
 mod tasks;
 pub mod unknown;
+pub mod visitor;
 
 pub use fencing::Fencing;
 pub use herder::{DistributedHerder, Start};

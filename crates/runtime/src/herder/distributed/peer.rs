@@ -1,18 +1,29 @@
-//! Requests to other workers over their REST, signed where they have to be (KIP-507).
+//! Requests to other workers over their REST, signed where they have to be (KIP-507); over https where a worker says so of itself.
 //!
-//! Few and small: a blocking client on a thread of its own will do. Not here: which request goes where.
+//! Few and small: each has a connection of its own. Not here: which request goes where, how TLS is set up (`https`).
 
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ACCEPT, HOST, HeaderValue, USER_AGENT};
+use hyper::{Request, Uri};
 use ring::hmac;
-use rowtide_api::{Error, Result};
+use rowtide_api::{Error, Props, Result};
+use rowtide_kafka::http;
+use rustls::ClientConfig;
 
+use crate::https::{Https, LISTENERS};
 use crate::stores::config_record::SessionKey;
 
 /// `RestServer.DEFAULT_REST_REQUEST_TIMEOUT_MS`
 const TIMEOUT: Duration = Duration::from_secs(90);
+/// The largest answer that is read.
+const MAX_ANSWER: usize = 10 * 1024 * 1024;
 /// The one algorithm of signatures that is there.
 pub const ALGORITHM: &str = "HmacSHA256";
 /// Header of the signature: base64.
@@ -53,32 +64,87 @@ impl Call {
         self.headers.push((SIGNATURE_ALGORITHM.to_owned(), ALGORITHM.to_owned()));
         self
     }
+}
 
-    /// Sends it and waits for the answer.
-    pub async fn send(self) -> Result<Answer> {
-        let sent = tokio::task::spawn_blocking(move || self.send_blocking()).await;
-        sent.unwrap_or_else(|panic| Err(Error::fatal("a request to another worker ended abnormally").caused_by(panic)))
+/// Sends requests to other workers.
+#[derive(Clone, Debug)]
+pub struct Peers {
+    worker: Arc<Props>,
+}
+
+impl Peers {
+    /// Of a worker with these properties.
+    pub fn new(worker: &Props) -> Self {
+        Self { worker: Arc::new(worker.clone()) }
     }
 
-    fn send_blocking(self) -> Result<Answer> {
-        let Self { method, url, headers, body } = self;
-        let failed = |error: ureq::Error| {
+    /// Fails where calls over https could not be set up.
+    pub fn check(&self) -> Result<()> {
+        Https::read(&self.worker, LISTENERS)?.client().map(drop)
+    }
+
+    /// Sends a request and waits for the answer.
+    pub async fn send(&self, call: Call) -> Result<Answer> {
+        let url = call.url.clone();
+        let failed = |error: io::Error| {
+            if http::is_distrust(&error) {
+                return distrusted(&url).caused_by(error);
+            }
+            let https = if url.starts_with("https://") {
+                ". Over https this worker's listeners.https.ssl.truststore.location must hold who signed the other's certificate, which \
+                 must name the host (an empty listeners.https.ssl.endpoint.identification.algorithm leaves that out)"
+            } else {
+                ""
+            };
             Error::transient(format!("no answer from the worker at {url}"))
-                .remedy("rest.advertised.host.name and rest.advertised.port of each worker must be such that the others reach it, over http")
+                .remedy(format!(
+                    "rest.advertised.host.name, rest.advertised.port and rest.advertised.listener of each worker must be such that the \
+                     others reach it{https}"
+                ))
                 .caused_by(error)
         };
-        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build();
-        let mut request = ureq::http::Request::builder().method(method.as_str()).uri(&url);
-        for (name, value) in headers {
+        let (uri, request) = call.into_request().map_err(failed)?;
+        let tls = if uri.scheme_str() == Some("https") { Some(self.tls().await?) } else { None };
+        let answer = tokio::time::timeout(TIMEOUT, exchange(&uri, tls, request)).await;
+        answer.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut))).map_err(failed)
+    }
+
+    /// Read anew for each call, as Java does: certificates are renewed while a worker runs.
+    async fn tls(&self) -> Result<Arc<ClientConfig>> {
+        let worker = self.worker.clone();
+        // files, and keys that are derived from passwords
+        let read = tokio::task::spawn_blocking(move || Https::read(&worker, LISTENERS)?.client()).await;
+        read.unwrap_or_else(|panic| Err(Error::fatal("reading certificates ended abnormally").caused_by(panic)))
+    }
+}
+
+fn distrusted(url: &str) -> Error {
+    Error::transient(format!("the certificate of the worker at {url} is not trusted by this one")).remedy(format!(
+        "put who signed it into the trust store of this worker, {LISTENERS}ssl.truststore.location (ssl.truststore.location where no property \
+         begins with {LISTENERS}), or into the system's where none is named; the certificate must name that host, or an empty \
+         {LISTENERS}ssl.endpoint.identification.algorithm leaves that out. No worker need be restarted: stores are read for each call"
+    ))
+}
+
+impl Call {
+    fn into_request(self) -> io::Result<(Uri, Request<Full<Bytes>>)> {
+        let uri: Uri = self.url.parse().map_err(io::Error::other)?;
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let mut request = Request::builder().method(self.method.as_str()).uri(path).header(HOST, authority);
+        request = request.header(ACCEPT, "application/json").header(USER_AGENT, "rowtide");
+        for (name, value) in self.headers {
             request = request.header(name, value);
         }
-        let request = request.body(body).map_err(|error| failed(error.into()))?;
-        let mut answer = config.new_agent().run(request).map_err(failed)?;
-        let text = |value: &ureq::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        let headers = answer.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-        let body = answer.body_mut().read_to_vec().map_err(failed)?;
-        Ok(Answer { status: answer.status().as_u16(), headers, body })
+        Ok((uri, request.body(Full::from(self.body)).map_err(io::Error::other)?))
     }
+}
+
+async fn exchange(uri: &Uri, tls: Option<Arc<ClientConfig>>, request: Request<Full<Bytes>>) -> io::Result<Answer> {
+    let (head, body) = http::call(uri, tls, request, MAX_ANSWER).await?.into_parts();
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+    Ok(Answer { status: head.status.as_u16(), headers, body: body.to_vec() })
 }
 
 /// Whether the signature, in base64, is of this body and key.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rowtide_api::{Error, Props};
@@ -9,11 +10,13 @@ use serde_json::Value;
 use tokio::sync::{MutexGuard, mpsc};
 
 use super::fencing::Fencing;
+use super::herder::Start;
 use super::machine::Event;
-use super::peer::Call;
+use super::peer::{Call, Peers};
 use super::requests::Requests;
 use super::tasks::Tasks;
 use crate::herder::Parts;
+use crate::offsets::{KafkaOffsetStore, OffsetStore, OwnOffsets};
 use crate::stores::config_record::properties;
 use crate::stores::{ConfigStore, StatusStore};
 
@@ -23,12 +26,19 @@ pub type LogLevel = Box<dyn Fn(&str, &str) + Send + Sync>;
 /// A worker of a group without its machine.
 pub struct Shared {
     pub parts: Parts,
+    /// where the others find this worker
+    pub url: String,
+    pub peers: Peers,
     pub configs: ConfigStore,
     pub statuses: Arc<StatusStore>,
     pub tasks: Tasks,
     pub requests: Requests,
     /// none: tasks are not exactly once
     pub fencing: Option<Fencing>,
+    /// of all connectors that have no topic of their own
+    offsets: Arc<KafkaOffsetStore>,
+    /// `offset.flush.timeout.ms`
+    flush_timeout: Duration,
     /// requests between workers are signed
     pub sessioned: AtomicBool,
     log_level: LogLevel,
@@ -37,10 +47,16 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(parts: Parts, configs: ConfigStore, statuses: StatusStore, fencing: Option<Fencing>, log_level: LogLevel) -> Self {
+    /// Of what a worker starts with.
+    pub fn new(start: Start) -> Self {
+        let Start { parts, url, configs, statuses, offsets, membership, fencing, log_level, .. } = start;
         Self {
+            peers: Peers::new(&parts.worker.props),
             parts,
+            url,
             configs,
+            offsets,
+            flush_timeout: membership.flush_timeout,
             statuses: Arc::new(statuses),
             tasks: Tasks::default(),
             requests: Requests::default(),
@@ -49,6 +65,20 @@ impl Shared {
             log_level,
             telling: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// The topic of offsets that a connector has of its own, by its configuration or that of one of its tasks.
+    pub fn own_offsets(&self, connector: &str, config: &Props) -> Result<Option<Arc<OwnOffsets>>, Error> {
+        let filled = self.parts.worker.variables.fill_in(config)?;
+        OwnOffsets::of(&filled, connector, &self.parts.worker, &self.offsets, self.flush_timeout)
+    }
+
+    /// Where a connector's offsets are.
+    pub fn offsets_of(&self, connector: &str, config: &Props) -> Result<Arc<dyn OffsetStore>, Error> {
+        Ok(match self.own_offsets(connector, config)? {
+            Some(own) => own,
+            None => self.offsets.clone(),
+        })
     }
 
     /// Whether requests between workers are signed.
@@ -91,7 +121,7 @@ impl Shared {
             None => call,
         };
         let url = call.url.clone();
-        let answer = call.send().await?;
+        let answer = self.peers.send(call).await?;
         if answer.status < 300 {
             return Ok(());
         }

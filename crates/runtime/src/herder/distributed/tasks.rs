@@ -4,26 +4,31 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rowtide_api::{Error, Props, Result, SnapshotProgress};
+use rowtide_api::{Props, Result, SnapshotProgress};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::machine::Event;
+use crate::herder::parts::NewTask;
 use crate::herder::{Parts, State, TaskId};
-use crate::pipeline::{ExactlyOnce, Signals, TaskHandle, TaskMetrics};
+use crate::offsets::{OffsetStore, OwnOffsets};
+use crate::pipeline::{ExactlyOnce, Signals, TaskHandle, TaskMetrics, Trouble};
 use crate::stores::StatusStore;
 use crate::stores::status_record::{ActiveTopic, StatusRecord};
 
 /// How often it is looked which topics a task has written to.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// A connector's property.
-const OWN_TOPIC: &str = "offsets.storage.topic";
+/// How long nothing is said of more trouble after something was: each word is a record of the status topic.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// A task that is to start.
 pub struct Begin<'a> {
     pub id: &'a TaskId,
     pub config: &'a Props,
+    /// a topic of its connector's own; none: the worker's
+    pub offsets: Option<Arc<OwnOffsets>>,
     pub exactly_once: Option<ExactlyOnce>,
     pub paused: bool,
 }
@@ -54,10 +59,17 @@ impl Tasks {
         begin: Begin<'_>,
         events: &mpsc::Sender<Event>,
     ) -> Result<()> {
-        let Begin { id, config, exactly_once, paused } = begin;
-        own_offsets(parts, config)?;
+        let Begin { id, config, offsets, exactly_once, paused } = begin;
         let metrics = locked(&self.metrics).entry(id.clone()).or_default().clone();
-        let handle = parts.start_task(&id.connector, id.task, config, metrics.clone(), exactly_once, paused)?;
+        let handle = parts.start_task(NewTask {
+            name: &id.connector,
+            number: id.task,
+            config,
+            metrics: metrics.clone(),
+            offsets: offsets.map(|own| own as Arc<dyn OffsetStore>),
+            exactly_once,
+            paused,
+        })?;
         let tracked = parts.worker.topic_tracking.then(|| statuses.clone());
         let watcher = tokio::spawn(watch(id.clone(), handle.states(), metrics, tracked, events.clone()));
         locked(&self.running).insert(id.clone(), Running { handle, watcher });
@@ -98,23 +110,16 @@ impl Tasks {
         running.iter().filter(|(id, _)| id.connector == connector).map(|(_, task)| task.handle.signals()).collect()
     }
 
+    /// What went wrong with a task while it went on here.
+    pub fn trouble(&self, id: &TaskId) -> Option<Trouble> {
+        locked(&self.metrics).get(id)?.trouble()
+    }
+
     /// How far the snapshots of a connector's tasks are, by the tasks' numbers; of one that ended here, how far they were.
     pub fn snapshots(&self, connector: &str, tasks: usize) -> Vec<SnapshotProgress> {
         let metrics = locked(&self.metrics);
         let id = |task| TaskId { connector: connector.to_owned(), task };
         (0..tasks).filter_map(|task| Some(metrics.get(&id(task))?.snapshot.get())).collect()
-    }
-}
-
-/// A connector whose offsets are in a topic of its own would begin anew here, with a second snapshot.
-fn own_offsets(parts: &Parts, config: &Props) -> Result<()> {
-    let own = config.get(OWN_TOPIC).map(str::trim).filter(|topic| !topic.is_empty());
-    match own {
-        Some(topic) if parts.worker.get("offset.storage.topic").map(str::trim) != Some(topic) => {
-            Err(Error::configuration(format!("{OWN_TOPIC}={topic} is not there yet: offsets are kept in the worker's offset.storage.topic"))
-                .remedy(format!("remove '{OWN_TOPIC}' and set the connector's offsets by PATCH /connectors/<name>/offsets, or leave it to a Java worker")))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -128,10 +133,14 @@ async fn watch(
 ) {
     let mut looks = tokio::time::interval(LOOK);
     let mut said = State::Unassigned;
+    let (mut told, mut quiet_until) = (metrics.trouble(), Instant::now());
     loop {
         let now = states.borrow_and_update().clone();
-        if now.state != said {
-            said = now.state;
+        let trouble = metrics.trouble();
+        let news = said != State::Unassigned && trouble != told && Instant::now() >= quiet_until;
+        if now.state != said || news {
+            (said, told) = (now.state, trouble);
+            quiet_until = Instant::now() + QUIET;
             if events.send(Event::Task(id.clone(), now.state, now.trace)).await.is_err() {
                 return;
             }

@@ -125,7 +125,7 @@ impl Inner {
         if !stopped {
             return Err(must_be_stopped(name));
         }
-        self.parts.alter_offsets(name, &config, offsets).await
+        self.parts.alter_offsets(&*self.parts.offsets, name, &config, offsets).await
     }
 
     fn persist(&self, name: &str, config: &Props, target: TargetState) -> Result<()> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rowtide_api::{Props, Result, SnapshotProgress};
 use tokio::time::Instant;
 
+use super::super::parts::NewTask;
 use super::super::{ConnectorInfo, ConnectorStateInfo, ConnectorStatus, Parts, State, TargetState, TaskStatus};
 use crate::pipeline::{Signals, TaskHandle, TaskMetrics, TaskState, trace};
 
@@ -95,7 +96,8 @@ impl Connector {
             self.metrics.push(Arc::default());
         }
         let (config, metrics) = (&self.task_configs[number], self.metrics[number].clone());
-        match parts.start_task(name, number, config, metrics, None, self.target == TargetState::Paused) {
+        let paused = self.target == TargetState::Paused;
+        match parts.start_task(NewTask { name, number, config, metrics, offsets: None, exactly_once: None, paused }) {
             Ok(task) => Task::Running(task),
             Err(error) => {
                 tracing::error!(connector = name, task = number, "the task has failed: {error}");
@@ -192,7 +194,8 @@ impl Connector {
         };
         let tasks = self.tasks.iter().enumerate().filter_map(|(id, task)| {
             let TaskState { state, trace } = task.state()?;
-            Some(TaskStatus { id, state, worker_id: worker_id.to_owned(), trace, version: self.version.clone() })
+            let trouble = self.metrics.get(id).and_then(|metrics| metrics.trouble());
+            Some(TaskStatus { id, state, worker_id: worker_id.to_owned(), trace, version: self.version.clone(), trouble })
         });
         ConnectorStateInfo {
             name: name.to_owned(),

@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use rowtide_api::{OffsetMap, Props, Signal, SnapshotProgress};
 
 use super::answers::{self, no_connector, not_found, unknown_connector};
+use super::parts::load_offsets;
 use super::{
     ConfigKeyInfo, ConnectorInfo, ConnectorStateInfo, Herder, HerderError, Parts, PluginEntry, Result, ServerInfo, TargetState,
     Validated,
@@ -143,18 +144,13 @@ impl Herder for StandaloneHerder {
     async fn restart(&self, name: &str, include_tasks: bool, only_failed: bool) -> Result<Option<ConnectorStateInfo>> {
         let plan = self.0.restart_plan(name, include_tasks, only_failed)?;
         let (inner, name) = (self.0.clone(), name.to_owned());
-        let wanted = plan.clone();
+        // As `StandaloneHerder.restartConnectorAndTasks` does, it answers when all has been started again: whoever then
+        // asks for the status does not find the failure that the restart was for.
         let restarting = async move {
-            inner.restart(&name, &wanted).await;
-            Ok(())
+            inner.restart(&name, &plan).await;
+            Ok((include_tasks || only_failed).then_some(plan))
         };
-        if !include_tasks && !only_failed {
-            self.change(restarting).await?;
-            return Ok(None);
-        }
-        // 202: the answer is the plan, what comes of it shows in the status.
-        tokio::spawn(restarting);
-        Ok(Some(plan))
+        self.change(restarting).await
     }
 
     async fn restart_task(&self, name: &str, task: usize) -> Result<()> {
@@ -164,7 +160,7 @@ impl Herder for StandaloneHerder {
 
     async fn offsets(&self, name: &str) -> Result<Vec<(OffsetMap, OffsetMap)>> {
         self.0.with(name, no_connector, |_| ())?;
-        self.0.parts.load_offsets(name).await
+        load_offsets(&*self.0.parts.offsets, name).await
     }
 
     async fn alter_offsets(&self, name: &str, offsets: Vec<OffsetEntry>) -> Result<String> {
