@@ -57,6 +57,9 @@ struct Assigned {
 pub struct Consumer {
     client: Arc<Client>,
     assigned: Vec<Assigned>,
+    /// Behind the positions, and not handed out yet: what one broker answered is not lost because another fails in the same round, or because
+    /// the caller stops waiting.
+    ready: Vec<ConsumedRecord>,
     failures: u32,
 }
 
@@ -67,7 +70,7 @@ fn topic_name(name: &str) -> TopicName {
 impl Consumer {
     /// A consumer with nothing assigned.
     pub fn new(config: ClientConfig) -> Result<Self, KafkaError> {
-        Ok(Self { client: Client::new(config)?, assigned: Vec::new(), failures: 0 })
+        Ok(Self { client: Client::new(config)?, assigned: Vec::new(), ready: Vec::new(), failures: 0 })
     }
 
     /// Assigns all partitions of a topic in place of what was assigned. Waits up to `limit` until it exists and has leaders.
@@ -100,6 +103,7 @@ impl Consumer {
 
     /// Assigns partitions in place of what was assigned.
     pub async fn assign(&mut self, partitions: &[(String, i32)], start: StartOffset) -> Result<(), KafkaError> {
+        self.ready.clear();
         self.assigned = partitions
             .iter()
             .map(|(topic, partition)| Assigned { topic: topic.as_str().into(), partition: *partition, position: 0, leader: -1 })
@@ -223,26 +227,26 @@ impl Consumer {
         Ok(())
     }
 
-    /// The next records, empty when none come within `wait`. Brokers that are away are waited for, a try a call.
+    /// The next records, empty when none come within `wait`. Brokers that are away are waited for, a try a call. Dropping the future loses no
+    /// record.
     pub async fn poll(&mut self, wait: Duration) -> Result<Vec<ConsumedRecord>, KafkaError> {
         match self.poll_once(wait).await {
-            Ok(records) => {
-                self.failures = 0;
-                Ok(records)
-            }
+            Ok(()) => self.failures = 0,
             Err(error) if error.is_retriable() => {
                 self.failures = self.failures.saturating_add(1);
                 self.forget_leaders();
                 tracing::debug!(%error, "fetch failed, trying again");
                 let config = &self.client.config;
                 tokio::time::sleep(backoff(config.retry_backoff, config.retry_backoff_max, self.failures)).await;
-                Ok(Vec::new())
             }
-            Err(error) => Err(error),
+            Err(error) if self.ready.is_empty() => return Err(error),
+            // The next call meets it again.
+            Err(_) => {}
         }
+        Ok(std::mem::take(&mut self.ready))
     }
 
-    async fn poll_once(&mut self, wait: Duration) -> Result<Vec<ConsumedRecord>, KafkaError> {
+    async fn poll_once(&mut self, wait: Duration) -> Result<(), KafkaError> {
         self.find_leaders().await?;
         let mut waiting = Vec::new();
         for (leader, members) in self.by_leader() {
@@ -251,16 +255,15 @@ impl Consumer {
             let answer = connection.send(&self.fetch_request(&members, wait), version).await?;
             waiting.push((connection, version, answer));
         }
-        let mut records = Vec::new();
         for (connection, version, answer) in waiting {
             let response = connection.receive::<FetchRequest>(answer, version).await.inspect_err(|error| {
                 if error.is_retriable() {
                     self.client.note_lost(&connection, error);
                 }
             })?;
-            self.take(response, &mut records)?;
+            self.take(response)?;
         }
-        Ok(records)
+        Ok(())
     }
 
     fn fetch_request(&self, members: &[usize], wait: Duration) -> FetchRequest {
@@ -284,7 +287,7 @@ impl Consumer {
             .with_topics(topics.collect())
     }
 
-    fn take(&mut self, response: FetchResponse, records: &mut Vec<ConsumedRecord>) -> Result<(), KafkaError> {
+    fn take(&mut self, response: FetchResponse) -> Result<(), KafkaError> {
         if response.error_code != 0 {
             return Err(KafkaError::broker(response.error_code, "a fetch", None));
         }
@@ -303,7 +306,7 @@ impl Consumer {
                         format!("a fetch of '{name}' partition {} from offset {}", data.partition_index, assigned.position);
                     return Err(KafkaError::broker(data.error_code, what, None));
                 }
-                read_partition(assigned, data, committed, records)?;
+                read_partition(assigned, data, committed, &mut self.ready)?;
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 mod support;
 
-use rowtide_kafka::{Admin, NewTopic};
+use rowtide_kafka::{Admin, Consumer, NewTopic, StartOffset};
 use rowtide_testkit::kafka::{Broker, Extras};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,28 +12,34 @@ use support::*;
 const KEYS: usize = 23;
 const COUNT: usize = 300_000;
 
-/// A topic of six partitions with three replicas each.
-async fn replicated_topic(brokers: &[Broker]) -> String {
-    let admin = Admin::new(config(&brokers[0].address(), &[])).unwrap();
+/// Three brokers, begun with these lines in their properties.
+fn launch(properties: &str) -> (Vec<Broker>, String) {
+    let mut brokers = Broker::cluster(3);
+    for broker in &mut brokers {
+        broker.format(&Extras { properties: properties.into(), ..Extras::default() });
+        broker.launch();
+    }
+    let bootstrap = brokers.iter().map(Broker::address).collect::<Vec<_>>().join(",");
+    (brokers, bootstrap)
+}
+
+/// A topic on all three of them, once they are there.
+async fn topic(bootstrap: &str, partitions: i32, replication_factor: i16, configs: &[(&str, &str)]) -> String {
+    let admin = Admin::new(config(bootstrap, &[])).unwrap();
     eventually("three brokers", Duration::from_secs(60), async || {
         admin.describe_cluster().await.is_ok_and(|c| c.brokers.len() == 3)
     })
     .await;
-    let configs = [("min.insync.replicas".to_owned(), "2".to_owned())].into();
-    let topic = NewTopic { name: unique("moving"), partitions: 6, replication_factor: 3, configs };
+    let configs = configs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let topic = NewTopic { name: unique("moving"), partitions, replication_factor, configs };
     admin.create_topic(&topic).await.unwrap();
     topic.name
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leaders_that_die_and_move_lose_repeat_and_reorder_nothing() {
-    let mut brokers = Broker::cluster(3);
-    for broker in &mut brokers {
-        broker.format(&Extras { properties: "controlled.shutdown.enable=true".into(), ..Extras::default() });
-        broker.launch();
-    }
-    let name = replicated_topic(&brokers).await;
-    let bootstrap = brokers.iter().map(Broker::address).collect::<Vec<_>>().join(",");
+    let (mut brokers, bootstrap) = launch("controlled.shutdown.enable=true");
+    let name = topic(&bootstrap, 6, 3, &[("min.insync.replicas", "2")]).await;
     let topic: Arc<str> = name.as_str().into();
     let properties = [("delivery.timeout.ms", "2147483647"), ("buffer.memory", "2000000"), ("request.timeout.ms", "10000")];
     let (producer, mut deliveries) = producer(config(&bootstrap, &properties));
@@ -68,5 +74,38 @@ async fn leaders_that_die_and_move_lose_repeat_and_reorder_nothing() {
     };
     tokio::join!(sending, receiving, breaking);
     let read = read_all(config(&bootstrap, &[]), &name).await;
+    assert_complete_and_ordered(&read, KEYS, COUNT);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_loses_one_of_its_brokers_keeps_what_the_others_answered() {
+    const COUNT: usize = 300;
+    let (mut brokers, bootstrap) = launch("");
+    // each of them leads a partition
+    let name = topic(&bootstrap, 3, 1, &[]).await;
+    let mut consumer = Consumer::new(config(&bootstrap, &[])).unwrap();
+    consumer.assign_topic(&name, StartOffset::Earliest, Duration::from_secs(30)).await.unwrap();
+    assert!(consumer.poll(Duration::from_millis(1)).await.unwrap().is_empty(), "it is connected to all of them");
+    let (producer, mut deliveries) = producer(config(&bootstrap, &[]));
+    let topic: Arc<str> = name.as_str().into();
+    let records = (0..COUNT).map(|n| {
+        let key = n % KEYS;
+        record(&topic, Some(&key.to_string()), &format!("{key}:{}", n / KEYS), n as u64)
+    });
+    producer.send_batch(records.collect()).await.unwrap();
+    settle(&mut deliveries, COUNT).await;
+
+    let last = brokers.last_mut().unwrap();
+    last.freeze();
+    let kill = async { tokio::task::block_in_place(|| last.stop(true)) };
+    // the first step of a poll asks all of them
+    let (answered, ()) = tokio::join!(biased; consumer.poll(Duration::from_secs(10)), kill);
+    let mut read = answered.unwrap();
+    last.launch();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
+    while read.len() < COUNT {
+        assert!(tokio::time::Instant::now() < deadline, "{} of {COUNT} records were read", read.len());
+        read.extend(consumer.poll(Duration::from_millis(500)).await.unwrap());
+    }
     assert_complete_and_ordered(&read, KEYS, COUNT);
 }

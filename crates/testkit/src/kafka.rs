@@ -143,6 +143,12 @@ impl Broker {
         self.child = Some(command.spawn().expect("a broker"));
     }
 
+    /// Stops its process from running: it keeps its connections and answers nothing until it is killed.
+    pub fn freeze(&self) {
+        let pid = self.child.as_ref().expect("a broker that runs").id().to_string();
+        assert!(Command::new("kill").args(["-STOP", &pid]).status().expect("a broker").success());
+    }
+
     /// Stops it: in order, or as a crash does.
     pub fn stop(&mut self, crash: bool) {
         let Some(mut child) = self.child.take() else { return };

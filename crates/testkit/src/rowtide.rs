@@ -47,6 +47,13 @@ impl Default for Home {
     }
 }
 
+/// What a failed test had is left for who looks into it.
+impl Drop for Home {
+    fn drop(&mut self) {
+        self.dir.disable_cleanup(std::thread::panicking());
+    }
+}
+
 impl Home {
     /// Sets a variable for the processes to come.
     pub fn set(&mut self, name: &str, value: &str) {
