@@ -101,6 +101,12 @@ pub enum KafkaError {
         /// What happened, and what became of the transaction.
         problem: String,
     },
+    /// A producer has met a record at which it stops ([`crate::Producer::stops_at`]).
+    #[error("nothing more is written after a record that could not be: {cause}")]
+    Stopped {
+        /// Why that record was not written.
+        cause: Box<ProduceError>,
+    },
     /// The client was closed.
     #[error("the Kafka client is closed")]
     Closed,

@@ -319,3 +319,34 @@ async fn closing_settles_every_record_and_a_closed_producer_takes_none() {
     assert!(settle(&mut deliveries, 5000).await.iter().all(|d| d.result.is_ok()));
     delete(&broker, &[name]).await;
 }
+
+/// Without a stop, a caller who writes the refused record again writes it after those that came behind it.
+#[tokio::test]
+async fn nothing_is_written_behind_a_record_at_which_the_producer_stops() {
+    const FAR_AHEAD: i64 = 100 * 365 * 86_400_000;
+    let broker = shared_broker();
+    for stops in [true, false] {
+        let name = create(&broker, "stops", 1, &[]).await;
+        let topic: Arc<str> = name.as_str().into();
+        // a batch for each record
+        let (mut producer, mut deliveries) = producer(config(&broker, &[("batch.size", "1")]));
+        if stops {
+            producer = producer.stops_at(|error| matches!(error, ProduceError::Broker { .. }));
+        }
+        let mut records: Vec<_> = (0..50).map(|n| record(&topic, None, &format!("0:{n}"), n)).collect();
+        records[20].timestamp = Some(FAR_AHEAD);
+        producer.send_batch(records).await.unwrap();
+        let settled = settle(&mut deliveries, 50).await;
+        let mut failed: Vec<u64> = settled.iter().filter(|d| d.result.is_err()).flat_map(|d| d.tokens.clone()).collect();
+        failed.sort_unstable();
+        let stored = read_all(config(&broker, &[]), &name).await.len();
+        if stops {
+            assert_eq!((failed, stored), ((20..50).collect(), 20));
+            let refused = producer.send_batch(vec![record(&topic, None, "0:50", 50)]).await.unwrap_err();
+            assert!(refused.to_string().contains("INVALID_TIMESTAMP"), "{refused}");
+        } else {
+            assert_eq!((failed, stored), (vec![20], 49));
+        }
+        delete(&broker, &[name]).await;
+    }
+}

@@ -12,7 +12,7 @@ use rowtide_api::{Ack, EncodedRecord, Error, ErrorKind, Props, Result, Sink};
 use rowtide_kafka::{Admin, ClientConfig, CreateOutcome, Delivery, KafkaError, NewTopic, ProduceError, Producer, ProducerRecord};
 use tokio::sync::mpsc;
 
-use crate::pipeline::{DeadLetterQueue, SinkContext, SinkFactory, Transactions};
+use crate::pipeline::{DeadLetterQueue, SinkContext, SinkFactory, Transactions, skips};
 use crate::topic_creation::TopicGroups;
 use crate::worker_config::WorkerConfig;
 
@@ -169,7 +169,9 @@ impl KafkaSink {
             tracing::warn!(connector, task, "the producer property '{name}' is not known and has no effect");
         }
         let (sent, deliveries) = mpsc::unbounded_channel();
-        let producer = Producer::new(client, sent).map_err(client_error)?;
+        // What comes after a record that ends the task is not written: the next attempt writes all of it again, in order.
+        let ends_the_task = if skips(config) { |error: &ProduceError| !is_skipped(error) } else { |_: &ProduceError| true };
+        let producer = Producer::new(client, sent).map_err(client_error)?.stops_at(ends_the_task);
         let groups = if worker.topic_creation { TopicGroups::read(config)? } else { None };
         let creation = match groups {
             Some(groups) => {
@@ -349,6 +351,9 @@ pub(crate) fn client_error(error: KafkaError) -> Error {
              lower max.batch.size or transaction.boundary.interval.ms, and restart the task",
         );
     }
+    if let KafkaError::Stopped { cause } = &error {
+        return produce_error(cause);
+    }
     let kind = match &error {
         KafkaError::Config { .. } | KafkaError::Authentication { .. } | KafkaError::Protocol { .. } => ErrorKind::Configuration,
         KafkaError::Token { passes: false, .. } => ErrorKind::Configuration,
@@ -359,6 +364,11 @@ pub(crate) fn client_error(error: KafkaError) -> Error {
         _ => ErrorKind::Transient,
     };
     Error::new(kind, error.to_string())
+}
+
+/// Whether a record that was not written for this reason may be skipped.
+fn is_skipped(error: &ProduceError) -> bool {
+    produce_error(error).kind() == ErrorKind::Data
 }
 
 /// Why a record was not written.

@@ -99,6 +99,9 @@ pub(super) struct Accumulator {
     pub ratio: f64,
     /// Set when nothing more can be sent, ever.
     pub fatal: Option<KafkaError>,
+    /// Which failure of a record is to be the last one, and that one.
+    pub stops_at: Option<fn(&ProduceError) -> bool>,
+    pub stopped: Option<KafkaError>,
     random: u64,
 }
 
@@ -126,6 +129,8 @@ impl Accumulator {
             closing: false,
             ratio: 1.0,
             fatal: None,
+            stops_at: None,
+            stopped: None,
             random: u64::from_le_bytes(seed) | 1,
         }
     }
@@ -268,6 +273,12 @@ impl Accumulator {
         }
         self.list(at);
         Append::Done(wake)
+    }
+
+    /// Why no record can be taken.
+    pub(super) fn refusal(&self) -> Option<KafkaError> {
+        let closed = || self.closing.then_some(KafkaError::Closed);
+        self.fatal.clone().or_else(|| self.stopped.clone()).or_else(closed)
     }
 
     /// Makes sure that the partition's leader sees its work.

@@ -98,6 +98,8 @@ pub(super) struct Partition {
     pub established: bool,
     /// A sequence number was lost for good: continue under a new epoch once nothing is in flight.
     pub bump: bool,
+    /// A record was not written, and nothing may be after it.
+    pub stopped: bool,
     /// The number of the last transaction that it was added to; 0 for none.
     pub added_in: u64,
     /// Size of the last batch, for the next one's buffer.
@@ -118,6 +120,7 @@ impl Partition {
             next_sequence: 0,
             established: false,
             bump: false,
+            stopped: false,
             added_in: 0,
             size_hint: 512,
         }

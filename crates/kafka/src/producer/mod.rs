@@ -114,8 +114,10 @@ impl Shared {
         if settled.is_empty() {
             return;
         }
-        if self.coordinator.is_some() && settled.iter().any(|delivery| delivery.result.is_err()) {
-            settled.extend(self.lock().sweep());
+        if settled.iter().any(|delivery| delivery.result.is_err()) {
+            let mut accumulator = self.lock();
+            settled.extend(accumulator.sweep());
+            settled.extend(accumulator.sweep_stopped());
         }
         for delivery in settled {
             // A caller that no longer listens does not want to know.
@@ -209,6 +211,14 @@ impl Producer {
         Ok(Self { shared, keeper, lookup: tokio::sync::Mutex::default(), ending: tokio::sync::Mutex::default() })
     }
 
+    /// Makes a record that fails for such a reason the last one of its partition, and takes no more. Otherwise the others go on, as Java's
+    /// producer lets them, and who writes the record again writes it after those. Transactions need none of it: they fail as a whole.
+    #[must_use]
+    pub fn stops_at(self, reason: fn(&ProduceError) -> bool) -> Self {
+        self.shared.lock().stops_at = Some(reason);
+        self
+    }
+
     /// Takes records over, waiting while `buffer.memory` is full (at most `max.block.ms`). Every record that was taken gets its
     /// token in exactly one [`Delivery`], refused ones too; records of one partition are stored in the order of the calls.
     ///
@@ -216,13 +226,7 @@ impl Producer {
     pub async fn send_batch(&self, records: Vec<ProducerRecord>) -> Result<(), KafkaError> {
         {
             let accumulator = self.shared.lock();
-            if let Some(error) = &accumulator.fatal {
-                return Err(error.clone());
-            }
-            if accumulator.closing {
-                return Err(KafkaError::Closed);
-            }
-            if let Some(error) = accumulator.not_initialized() {
+            if let Some(error) = accumulator.refusal().or_else(|| accumulator.not_initialized()) {
                 return Err(error);
             }
         }
@@ -270,9 +274,9 @@ impl Producer {
         let mut full = false;
         {
             let mut accumulator = self.shared.lock();
-            let fatal = accumulator.fatal.clone().or_else(|| accumulator.closing.then_some(KafkaError::Closed));
+            let mut over = accumulator.refusal();
             for record in records.iter().take(CHUNK) {
-                let refusal = match &fatal {
+                let refusal = match &over {
                     Some(error) => ProduceError::Client(error.clone()),
                     None => match accumulator.append(record, now, now_ms) {
                         Append::Done(node) => {
@@ -291,6 +295,9 @@ impl Producer {
                 };
                 taken += 1;
                 accumulator.doom(&refusal, false);
+                if over.is_none() && accumulator.stop(&refusal) {
+                    over = accumulator.refusal();
+                }
                 refused.push(refusal_of(record, refusal));
             }
         }
@@ -304,7 +311,10 @@ impl Producer {
     }
 
     fn refuse(&self, records: &[ProducerRecord], error: &ProduceError) {
-        self.shared.lock().doom(error, false);
+        let mut accumulator = self.shared.lock();
+        accumulator.doom(error, false);
+        accumulator.stop(error);
+        drop(accumulator);
         self.shared.deliver(records.iter().map(|r| refusal_of(r, error.clone())).collect());
     }
 

@@ -69,6 +69,10 @@ impl Accumulator {
             Some(error) => error.is_retriable(),
             None => self.worth_another_try(partition, batch.id, code),
         };
+        let stopped = self.stopped.clone().filter(|_| self.partitions[partition].stopped);
+        if let Some(error) = stopped {
+            return Some(self.fail(partition, batch, error.into()));
+        }
         if !again || batch.attempts > self.settings.retries || self.fatal.is_some() {
             let topic = self.partitions[partition].topic.clone();
             let index = self.partitions[partition].index;
@@ -141,7 +145,31 @@ impl Accumulator {
             self.partitions[at].bump = self.settings.idempotence && self.transaction.is_none();
         }
         self.doom(&error, batch.state.is_some());
+        self.partitions[at].stopped |= self.stop(&error);
         self.finish(at, batch, Err(error))
+    }
+
+    /// A record is not written. True: what was to be written after it must not be, either.
+    pub(super) fn stop(&mut self, cause: &ProduceError) -> bool {
+        let stops = self.stops_at.is_some_and(|stops_at| self.transaction.is_none() && stops_at(cause));
+        if stops && self.stopped.is_none() {
+            self.stopped = Some(KafkaError::Stopped { cause: Box::new(cause.clone()) });
+        }
+        stops
+    }
+
+    /// Fails what waits in partitions that have stopped.
+    pub(super) fn sweep_stopped(&mut self) -> Vec<Delivery> {
+        let Some(error) = self.stopped.clone().map(ProduceError::Client) else { return Vec::new() };
+        let mut failed = Vec::new();
+        for at in 0..self.partitions.len() {
+            while self.partitions[at].stopped
+                && let Some(batch) = self.partitions[at].queue.pop_front()
+            {
+                failed.push(self.finish(at, batch, Err(error.clone())));
+            }
+        }
+        failed
     }
 
     fn expire(&mut self, at: usize, batch: Batch) -> Delivery {
@@ -252,6 +280,7 @@ fn with_parts<T>(record: &DecodedRecord, then: impl FnOnce(RecordParts<'_>) -> T
 
 #[cfg(test)]
 mod tests {
+    use super::super::accumulator::Append;
     use super::super::accumulator::tests::{accumulator, record};
     use super::*;
 
@@ -306,6 +335,25 @@ mod tests {
         settle(&mut producer, again, 0);
         let next = send(&mut producer, None).unwrap();
         assert_eq!((state(&next), &next.batch.tokens), ((1, 1), &vec![4]));
+    }
+
+    #[test]
+    fn nothing_is_written_after_a_record_at_which_the_producer_stops() {
+        const INVALID_TIMESTAMP: i16 = 32;
+        let mut producer = producer();
+        producer.stops_at = Some(|error| matches!(error, ProduceError::Broker { code: INVALID_TIMESTAMP, .. }));
+        let (refused, after) = (send(&mut producer, Some(1)).unwrap(), send(&mut producer, Some(2)).unwrap());
+        assert!(matches!(producer.append(&record(3), Instant::now(), 0), Append::Done(_)));
+        let mut answer = |sent, code| producer.settle(sent, Answer::Refused { code, detail: None }, PACE, Instant::now());
+        assert_eq!(answer(refused, INVALID_TIMESTAMP).unwrap().tokens, [1]);
+        let after = answer(after, codes::OUT_OF_ORDER_SEQUENCE_NUMBER).unwrap();
+        assert!(after.tokens == [2] && matches!(after.result, Err(ProduceError::Client(KafkaError::Stopped { .. }))));
+        assert!(send(&mut producer, None).is_none(), "what waits is not sent");
+        let swept = producer.sweep_stopped().pop().unwrap();
+        assert_eq!(swept.tokens, [3]);
+        assert!(swept.result.unwrap_err().to_string().contains("INVALID_TIMESTAMP"));
+        assert!(matches!(producer.refusal(), Some(KafkaError::Stopped { .. })));
+        assert!(producer.incomplete.is_empty());
     }
 
     #[test]

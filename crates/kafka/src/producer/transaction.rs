@@ -137,7 +137,7 @@ impl Accumulator {
     /// Whether the head of this partition's queue cannot go yet, ready as it may be.
     pub(super) fn is_held(&self, at: usize) -> bool {
         let partition = &self.partitions[at];
-        self.transaction.as_ref().is_some_and(|t| !t.has_added(partition) || t.is_for_later(partition))
+        partition.stopped || self.transaction.as_ref().is_some_and(|t| !t.has_added(partition) || t.is_for_later(partition))
     }
 
     /// What is to be done before anything is sent to `node`, if something is.

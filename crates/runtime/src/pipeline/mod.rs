@@ -32,7 +32,7 @@ use rowtide_api::{Error, Props, Result, SharedProgress, Sink, SourceTask};
 
 pub use chain::{Chain, Link};
 pub use encode::{Converters, Encoder};
-pub use settings::{DeadLetterQueue, RetryPolicy, TaskSettings, Tolerance};
+pub use settings::{DeadLetterQueue, RetryPolicy, TaskSettings, Tolerance, skips};
 pub use task::{Signals, TaskHandle, TaskState, spawn};
 pub use transaction::{Boundary, Check, ExactlyOnce, OffsetRecords, Transactions};
 pub use trouble::{Retry, Skipped, Trouble};

@@ -213,6 +213,8 @@ impl Produce {
             match result {
                 Ok(()) => written += usize::from(self.acked(tracker, sequence)),
                 Err(error) if self.transaction.is_some() => refused.push((sequence, error)),
+                // the first one ends the attempt
+                Err(_) if failed.is_some() => {}
                 // KIP-779: errors.tolerance=all holds for records that the sink refuses, too.
                 Err(error) => match self.refused(sequence, error) {
                     Ok(Refusal::Skip) => drop(tracker.ack(sequence)),

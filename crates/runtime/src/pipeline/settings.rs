@@ -51,7 +51,8 @@ impl DeadLetterQueue {
     }
 }
 
-fn skips(config: &Props) -> bool {
+/// `errors.tolerance=all`
+pub fn skips(config: &Props) -> bool {
     config.get("errors.tolerance").is_some_and(|text| text.trim() == "all")
 }
 
