@@ -63,7 +63,7 @@ pub struct Dispatcher {
     queue: mpsc::Sender<Batch>,
     batch: Batch,
     batch_bytes: usize,
-    /// position of the last change that was emitted whole
+    /// position of the last change that was emitted whole, unless that is the batch's last record: see [`Dispatcher::whole`]
     whole: Option<SourcePosition>,
     progress: ProgressBook,
     aside: Aside,
@@ -131,11 +131,12 @@ impl Dispatcher {
         };
         let before = self.batch.records.len();
         self.emitter.emit(change, &mut self.batch.records)?;
-        if let Some((last, others)) = self.batch.records[before..].split_last_mut() {
-            if let Some(whole) = &self.whole {
+        let (earlier, records) = self.batch.records.split_at_mut(before);
+        if let Some((_, others)) = records.split_last_mut() {
+            let whole = self.whole.take();
+            if let Some(whole) = whole.as_ref().or(earlier.last().map(|record| &record.position)) {
                 others.iter_mut().for_each(|record| record.position = whole.clone());
             }
-            self.whole = Some(last.position.clone());
             self.forget_reached();
         }
         if let Some(position) = reached {
@@ -256,11 +257,17 @@ impl Dispatcher {
             return Ok(());
         }
         let slot = self.queue.reserve().await.map_err(|_| Error::transient("the task was stopped"))?;
+        self.whole = self.whole().cloned();
         // the next batch will be about as large as this one
         let next = Batch { records: Vec::with_capacity(self.batch.records.len()), ..Batch::default() };
         slot.send(std::mem::replace(&mut self.batch, next));
         self.batch_bytes = 0;
         Ok(())
+    }
+
+    /// The position of the last change that was emitted whole. While that is the batch's last record nobody has to keep its position beside.
+    fn whole(&self) -> Option<&SourcePosition> {
+        self.whole.as_ref().or(self.batch.records.last().map(|record| &record.position))
     }
 
     /// The partition of the log reaches a position past its last record.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 use rowtide_api::config::Config;
 use rowtide_api::{
-    Datum, Header, Result, SchemaRef, SourcePartition, SourcePosition, SourceRecord, Struct, TaskContext, ToOffset, Value,
+    Common, Datum, Header, Result, SchemaRef, SourcePartition, SourcePosition, SourceRecord, Struct, TaskContext, ToOffset, Value,
 };
 use tracing::debug;
 
@@ -27,6 +27,8 @@ use message::MessageShape;
 
 /// The letter of a truncation.
 const TRUNCATE: &str = "t";
+/// Which field of the envelope a row that a snapshot read has of its own: `after`.
+const ROW_READ: &[usize] = &[1];
 /// What messages are counted under in transaction metadata.
 const MESSAGES: &str = "LOGICAL_DECODING_MESSAGE";
 
@@ -74,6 +76,15 @@ pub struct Emitter {
     counts: Counts,
     /// `ts_ms`, `ts_us`, `ts_ns`
     now: [i64; 3],
+    /// what the envelopes of rows have in common that a snapshot read
+    reads: Option<Reads>,
+}
+
+/// All of an envelope but the row, and of which rows it is: those of one table that were read together.
+struct Reads {
+    envelope: SchemaRef,
+    source: Arc<Common>,
+    values: Arc<Common>,
 }
 
 /// State of `provide.transaction.metadata`.
@@ -128,6 +139,7 @@ impl Emitter {
             old_key: "__debezium.oldkey".into(),
             counts: Counts::default(),
             now: [0; 3],
+            reads: None,
         })
     }
 
@@ -135,6 +147,7 @@ impl Emitter {
     pub fn set_now(&mut self, now: Duration) {
         let number = |number: u128| i64::try_from(number).unwrap_or(i64::MAX);
         self.now = [number(now.as_millis()), number(now.as_micros()), number(now.as_nanos())];
+        self.reads = None;
     }
 
     /// What became of the changes so far.
@@ -255,22 +268,15 @@ impl Emitter {
         self.count(operation);
         // snapshots are outside of all transactions
         let transaction = if read { Value::Null } else { self.block(&table.name, &origin, out) };
-        let [millis, micros, nanos] = self.now.map(Value::Int64);
-        let values = vec![
-            content.before,
-            content.after,
-            Value::Struct(origin.source),
-            transaction,
-            Value::String(ByteString::from_static(operation)),
-            millis,
-            micros,
-            nanos,
-        ];
+        let value = match origin.source.values.common() {
+            Some((source, [])) if read => self.row_read(&table.envelope, content.after, &origin.source, source),
+            _ => Struct::new(table.envelope.clone(), self.values(content, origin.source, transaction)),
+        };
         let record = SourceRecord {
             topic: table.topic.clone(),
             partition: None,
             key,
-            value: Datum::new(table.envelope.clone(), Value::Struct(Struct::new(table.envelope.clone(), values))),
+            value: Datum::new(table.envelope.clone(), Value::Struct(value)),
             headers: self.headers(header),
             timestamp: None,
             position: self.at(origin.position),
@@ -279,6 +285,28 @@ impl Emitter {
         let tombstone = tombstone.then(|| tombstone_of(&record));
         out.push(record);
         out.extend(tombstone);
+    }
+
+    /// The envelope of a row that a snapshot read, whose `source` block, the `block`, has all its values in common with other rows'.
+    fn row_read(&mut self, envelope: &SchemaRef, row: Value, block: &Struct, source: &Arc<Common>) -> Struct {
+        let is_known = |last: &&Reads| Arc::ptr_eq(&last.envelope, envelope) && Arc::ptr_eq(&last.source, source);
+        let values = match self.reads.as_ref().filter(is_known) {
+            Some(last) => last.values.clone(),
+            None => {
+                let content = Content { operation: Operation::Read.code(), before: Value::Null, after: Value::Null };
+                let values = Common::new(self.values(content, block.clone(), Value::Null), ROW_READ);
+                self.reads = Some(Reads { envelope: envelope.clone(), source: source.clone(), values: values.clone() });
+                values
+            }
+        };
+        Struct::varied(envelope.clone(), values, [row])
+    }
+
+    /// The values of an envelope.
+    fn values(&self, content: Content, source: Struct, transaction: Value) -> Vec<Value> {
+        let [millis, micros, nanos] = self.now.map(Value::Int64);
+        let operation = Value::String(ByteString::from_static(content.operation));
+        vec![content.before, content.after, Value::Struct(source), transaction, operation, millis, micros, nanos]
     }
 
     fn message(&mut self, prefix: ByteString, content: bytes::Bytes, origin: Origin, out: &mut Vec<SourceRecord>) {

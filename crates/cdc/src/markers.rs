@@ -71,7 +71,9 @@ impl Markers {
         *rows += 1;
         self.begun = true;
         self.ready.extend(self.ended.take());
-        self.ready.extend(held.replace(PlacedRow { table, row, bytes, place, done: Vec::new() }));
+        if let Some(before) = held.replace(PlacedRow { table, row, bytes, place, done: Vec::new() }) {
+            self.ready.push_back(before);
+        }
     }
 
     /// A chunk is read to its end. True: no row of it is left here, so that it is done now.

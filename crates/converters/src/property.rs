@@ -48,17 +48,18 @@ fn structure(members: Vec<(String, Case)>) -> Case {
     // of common values the JSON is kept, and an array's items come again
     let value = match json.len() % 3 {
         0 => own.shared(),
-        1 => with_one_of_its_own(&own),
+        1 => with_some_of_its_own(&own),
         _ => own,
     };
     (schema, Value::Struct(value), Json::Object(json))
 }
 
-/// The same struct: its first value is its own, the others are common.
-fn with_one_of_its_own(fields: &Struct) -> Struct {
+/// The same struct: some values are its own, the others are common.
+fn with_some_of_its_own(fields: &Struct) -> Struct {
     let values: Vec<Value> = fields.values.iter().cloned().collect();
-    let first = values[0].clone();
-    Struct::varied(fields.schema.clone(), Common::new(values, &[0]), [first])
+    let own: &[usize] = if values.len() > 3 { &[1, 3] } else { &[0] };
+    let of_its_own: Vec<Value> = own.iter().map(|index| values[*index].clone()).collect();
+    Struct::varied(fields.schema.clone(), Common::new(values, own), of_its_own)
 }
 
 fn any_case() -> impl Strategy<Value = Case> {

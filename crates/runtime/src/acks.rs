@@ -171,18 +171,25 @@ impl AckTracker {
             Need::Records { first, last } => (first.max(base)..=last).all(is_done),
             Need::AllBefore(sequence) => sequence <= base,
         };
-        let mut records = partition.durable.as_ref().map_or(0, |durable| durable.records);
         let mut last = None;
+        let mut records = 0;
         while partition.waiting.front().is_some_and(done) {
             last = partition.waiting.pop_front();
             if let Some(Waiting { need: Need::Records { first, last }, .. }) = last {
                 records += last - first + 1;
             }
         }
-        if let Some(last) = last {
-            let advance = partition.durable.as_ref().map_or(0, |durable| durable.advance) + 1;
-            let position = SourcePosition { partition: partition.source.clone(), offset: last.offset };
-            partition.durable = Some(Durable { position, records, advance });
+        let Some(Waiting { offset, .. }) = last else { return };
+        match &mut partition.durable {
+            Some(durable) => {
+                durable.position.offset = offset;
+                durable.records += records;
+                durable.advance += 1;
+            }
+            None => {
+                let position = SourcePosition { partition: partition.source.clone(), offset };
+                partition.durable = Some(Durable { position, records, advance: 1 });
+            }
         }
     }
 }

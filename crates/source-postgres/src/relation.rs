@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use rowtide_api::{Error, Result};
+use rowtide_api::{Error, Result, Value};
 use rowtide_cdc::{Row, Table, TableSchema};
 
 use crate::decode::{Tuple, TupleValue};
@@ -34,13 +34,13 @@ impl Captured {
     /// The values of a tuple in the layout's order. `old` stands in for unchanged TOASTed values, where it is complete
     /// (`REPLICA IDENTITY FULL`).
     pub fn row(&self, tuple: &Tuple, old: Option<&Row>, slab: &mut Slab) -> Result<Row> {
-        let mut row = self.schema.fallbacks.clone();
+        let mut row = blank(&self.schema);
         let mut values = tuple.values();
         for column in &self.columns {
             let value = values.next().ok_or_else(|| self.short(tuple))?;
             let Some((place, decoder)) = column else { continue };
             match value {
-                TupleValue::Null => {}
+                TupleValue::Null => row[*place] = self.schema.fallbacks[*place].clone(),
                 TupleValue::Text(text) => row[*place] = decoder.text(text, slab)?,
                 TupleValue::Binary(bytes) => row[*place] = decoder.binary(bytes)?,
                 TupleValue::Unchanged => {
@@ -60,6 +60,11 @@ impl Captured {
             self.columns.len()
         ))
     }
+}
+
+/// A row of nulls, whose places are to be filled: cheaper than a copy of the fallbacks, of which few are needed.
+pub fn blank(schema: &TableSchema) -> Row {
+    std::iter::repeat_with(Value::default).take(schema.fallbacks.len()).collect()
 }
 
 /// One decoder for each column of `table`, with its place in the layout.

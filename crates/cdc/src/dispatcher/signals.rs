@@ -106,7 +106,7 @@ impl Dispatcher {
             }
             Way::Rest => {}
         }
-        let position = self.whole.as_ref().map_or_else(OffsetMap::default, |whole| whole.offset.to_offset());
+        let position = self.whole().map_or_else(OffsetMap::default, |whole| whole.offset.to_offset());
         self.act(&incoming.signal, &position);
         self.note_incremental();
     }
@@ -168,7 +168,7 @@ impl Dispatcher {
     /// Notifies, at the place of the last change.
     pub fn notify(&mut self, notification: &Notification) {
         self.aside.notifier.log(notification, self.now);
-        match self.whole.clone() {
+        match self.whole().cloned() {
             Some(position) => {
                 let record = self.aside.notifier.record(notification, self.now, position);
                 if let Some(record) = record {
@@ -185,7 +185,7 @@ impl Dispatcher {
         if self.aside.waiting.is_empty() {
             return;
         }
-        let Some(position) = &self.whole else { return };
+        let Some(position) = self.whole().cloned() else { return };
         let (notifier, now) = (&self.aside.notifier, self.now);
         let records = self.aside.waiting.iter().filter_map(|waiting| notifier.record(waiting, now, position.clone()));
         self.batch.records.extend(records);

@@ -1,6 +1,6 @@
 //! Against records of the original, and what the options make of them.
 
-use rowtide_api::{OffsetMap, Props};
+use rowtide_api::{OffsetMap, Props, Values};
 use serde_json::Value as Json;
 
 use super::*;
@@ -133,6 +133,30 @@ fn snapshot_and_stream_records_are_those_of_the_original() {
             assert_eq!(ours[part], theirs[part], "{part}");
         }
     }
+}
+
+#[test]
+fn rows_that_a_snapshot_reads_share_all_of_their_envelope_but_the_row() {
+    let mut fixture = people(&[]);
+    let read = |fixture: &mut Fixture, source: &Struct, id| {
+        let origin = Origin { position: here(), source: source.clone(), transaction: None };
+        let (table, after) = (fixture.table.clone(), Some(person(id, "x")));
+        let change = RowChange { operation: Operation::Read, table, before: None, after, origin };
+        (fixture.emit(Change::Row(change)).remove(0), fixture.out[0].value.value.as_struct().unwrap().values.clone())
+    };
+    let own = origin(None).source;
+    let (shared, other) = (own.clone().shared(), own.clone().shared());
+    let are_shared = |one: &Values, other: &Values| Arc::ptr_eq(one.common().unwrap().0, other.common().unwrap().0);
+    let (_, first) = read(&mut fixture, &shared, 1);
+    let (json, second) = read(&mut fixture, &shared, 2);
+    assert!(are_shared(&first, &second));
+    assert_eq!(json, read(&mut fixture, &own, 2).0, "as one that shares nothing");
+    let (_, elsewhere) = read(&mut fixture, &other, 3);
+    assert!(!are_shared(&second, &elsewhere), "another source block");
+    fixture.emitter.set_now(Duration::from_secs(5));
+    let (json, later) = read(&mut fixture, &other, 3);
+    assert!(!are_shared(&elsewhere, &later), "read later");
+    assert_eq!(json["value"]["payload"]["ts_ms"], 5000);
 }
 
 #[test]

@@ -96,15 +96,15 @@ struct Work {
     parts: Vec<Parts>,
     out: EncodedBatch,
     filtered: usize,
-    /// a record that is transformed, and what has to be asked before it is converted
-    waiting: Option<(Turn, SourceRecord, Asked)>,
+    waiting: Option<Waiting>,
 }
 
-/// What is known of a record beside itself, while it is its turn.
-struct Turn {
-    position: SourcePosition,
+/// A record that is transformed, and what has to be asked before it is converted.
+struct Waiting {
+    record: SourceRecord,
     /// as the source made it, where a letter may have to hold it
     original: Option<SourceRecord>,
+    asked: Asked,
 }
 
 /// A question to a registry.
@@ -113,15 +113,6 @@ struct Asked {
     wanted: Wanted,
     lookup: Lookup,
 }
-
-/// Why a record was not converted.
-enum Stop {
-    Failed(Box<Failure>),
-    Ask(Box<(SourceRecord, Asked)>),
-}
-
-/// A record but for key and value, and where those are in the buffer.
-type Encoding = (EncodedRecord, Parts);
 
 impl Encoder {
     /// An encoder of these parts.
@@ -154,8 +145,8 @@ impl Encoder {
     /// next one goes on. None when no batch was taken.
     async fn finish(&mut self, rules: &Rules) -> Option<EncodedBatch> {
         loop {
-            if let Some((.., asked)) = &mut self.work.as_mut()?.waiting {
-                let answer = asked.lookup.as_mut().await;
+            if let Some(waiting) = &mut self.work.as_mut()?.waiting {
+                let answer = waiting.asked.lookup.as_mut().await;
                 self.take_answer(answer, rules);
             }
             let work = self.work.take()?;
@@ -168,13 +159,10 @@ impl Encoder {
 
     fn take_answer(&mut self, answer: Result<Arc<dyn EncodePlan>>, rules: &Rules) {
         let Some(mut work) = self.work.take() else { return };
-        if let Some((turn, record, asked)) = work.waiting.take() {
+        if let Some(Waiting { record, original, asked }) = work.waiting.take() {
             let plans = if asked.of_key { &mut self.key } else { &mut self.value };
             match plans.answered(asked.wanted, answer) {
-                Ok(()) => {
-                    let converted = self.convert(work.sequence, record, &mut work.buffer).map(Some);
-                    self.settle(&mut work, converted, turn, rules);
-                }
+                Ok(()) => self.convert(&mut work, record, original, rules),
                 Err(error) => {
                     rules.metrics.failures.fetch_add(1, Ordering::Relaxed);
                     work.end(match record.table() {
@@ -191,17 +179,11 @@ impl Encoder {
     fn advance(&mut self, mut work: Box<Work>, rules: &Rules) -> Result<EncodedBatch, Box<Work>> {
         while work.waiting.is_none() && work.out.failed.is_none() {
             let Some(record) = work.records.next() else { break };
-            let original = self.letters.as_ref().filter(|_| !self.chain.is_empty()).map(|_| record.clone());
-            let turn = Turn { position: record.position.clone(), original };
-            let converted = match self.transform(record, rules) {
-                Ok(Some(record)) => self.convert(work.sequence, record, &mut work.buffer).map(Some),
-                Ok(None) => {
-                    work.filtered += 1;
-                    Ok(None)
-                }
-                Err(failure) => Err(Stop::Failed(failure)),
-            };
-            self.settle(&mut work, converted, turn, rules);
+            if self.chain.is_empty() {
+                self.convert(&mut work, record, None, rules);
+            } else {
+                self.transform(&mut work, record, rules);
+            }
         }
         if work.waiting.is_some() {
             return Err(work);
@@ -217,55 +199,30 @@ impl Encoder {
         Ok(out)
     }
 
-    /// Books what became of the record whose turn it is.
-    fn settle(&mut self, work: &mut Work, converted: Result<Option<Encoding>, Stop>, turn: Turn, rules: &Rules) {
-        let Turn { position, original } = turn;
-        match converted {
-            Ok(Some((record, part))) => {
-                if work.out.topics.last().is_none_or(|last| !Arc::ptr_eq(last, &record.topic)) {
-                    note_topic(&mut work.out.topics, &record.topic);
-                }
-                work.out.records.push(record);
-                work.parts.push(part);
-                work.out.positions.push((position, false));
-            }
-            Ok(None) => work.out.positions.push((position, true)),
-            Err(Stop::Ask(asked)) => {
-                let (record, asked) = *asked;
-                work.waiting = Some((Turn { position, original }, record, asked));
-                return;
-            }
-            Err(Stop::Failed(failure)) if rules.tolerates(&failure.error, &position) => {
-                let letter = self.letter(work.sequence, &failure, original, &position, rules, &mut work.buffer);
-                work.out.positions.push((position, letter.is_none()));
-                if let Some((letter, part)) = letter {
-                    work.out.records.push(letter);
-                    work.parts.push(part);
-                }
-            }
-            Err(Stop::Failed(failure)) => return work.end(rules.fatal(failure.error)),
-        }
-        work.sequence += 1;
-    }
-
-    fn transform(&mut self, record: SourceRecord, rules: &Rules) -> Result<Option<SourceRecord>, Box<Failure>> {
-        if self.chain.is_empty() {
-            return Ok(Some(record));
-        }
+    /// Transforms a record and converts what became of it.
+    fn transform(&mut self, work: &mut Work, record: SourceRecord, rules: &Rules) {
+        let (position, original) = (record.position.clone(), self.letters.as_ref().map(|_| record.clone()));
         let mut backoff = None;
         let mut again = |error: &Error| backoff.get_or_insert_with(|| Backoff::new(&rules.tolerance)).wait(error, rules);
-        self.chain.apply(record, rules.tolerance.retry_for != Some(Duration::ZERO), &mut again)
+        match self.chain.apply(record, rules.tolerance.retry_for != Some(Duration::ZERO), &mut again) {
+            Ok(Some(record)) => self.convert(work, record, original, rules),
+            Ok(None) => {
+                work.filtered += 1;
+                work.done(position, true);
+            }
+            Err(failure) => self.failed(work, *failure, original, position, rules),
+        }
     }
 
-    /// The record but for key and value, and where those are in the buffer.
-    fn convert(&mut self, sequence: u64, record: SourceRecord, buffer: &mut Vec<u8>) -> Result<Encoding, Stop> {
+    /// Converts a record, or lets it wait for what has to be asked.
+    fn convert(&mut self, work: &mut Work, record: SourceRecord, original: Option<SourceRecord>, rules: &Rules) {
         let (stage, error) = match self.prepare(&record) {
-            Ok(Some(asked)) => return Err(Stop::Ask(Box::new((record, asked)))),
-            Ok(None) => match self.encode(&record, buffer) {
-                Ok((headers, parts)) => {
-                    let SourceRecord { topic, partition, timestamp, .. } = record;
-                    return Ok((EncodedRecord { sequence, topic, partition, key: None, value: None, headers, timestamp }, parts));
-                }
+            Ok(Some(asked)) => {
+                work.waiting = Some(Waiting { record, original, asked });
+                return;
+            }
+            Ok(None) => match self.encode(&record, &mut work.buffer) {
+                Ok((headers, parts)) => return work.converted(record, headers, parts),
                 Err(failed) => failed,
             },
             Err(failed) => failed,
@@ -276,7 +233,26 @@ impl Encoder {
             Stage::ValueConverter => value,
             _ => headers,
         };
-        Err(Stop::Failed(Box::new(Failure { stage, class, error, record: Some(record) })))
+        let position = record.position.clone();
+        self.failed(work, Failure { stage, class, error, record: Some(record) }, original, position, rules);
+    }
+
+    /// A record that could not be transformed or converted is skipped, or ends the batch.
+    fn failed(
+        &mut self,
+        work: &mut Work,
+        failure: Failure,
+        original: Option<SourceRecord>,
+        position: SourcePosition,
+        rules: &Rules,
+    ) {
+        if !rules.tolerates(&failure.error, &position) {
+            return work.end(rules.fatal(failure.error));
+        }
+        match self.letter(work.sequence, &failure, original, &position, rules, &mut work.buffer) {
+            Some((letter, parts)) => work.encoded(letter, parts, position),
+            None => work.done(position, true),
+        }
     }
 
     /// Makes sure that there are plans for key and value, or says what has to be asked first.
@@ -320,7 +296,7 @@ impl Encoder {
         sum
     }
 
-    /// The letter of a record that is skipped, as `convert` gives records; none: there is no dead letter queue.
+    /// The letter of a record that is skipped, but for its bytes, and where those are in the buffer; none: there is no dead letter queue.
     fn letter(
         &mut self,
         sequence: u64,
@@ -329,7 +305,7 @@ impl Encoder {
         position: &SourcePosition,
         rules: &Rules,
         buffer: &mut Vec<u8>,
-    ) -> Option<Encoding> {
+    ) -> Option<(EncodedRecord, Parts)> {
         let (writer, sender) = (self.letters.as_mut()?, rules.sender.as_ref()?);
         let record = original.as_ref().or(failure.record.as_ref())?;
         let ([key, value], mut omitted) = writer.write(record, buffer);
@@ -369,6 +345,28 @@ impl Encoder {
 }
 
 impl Work {
+    /// The record whose turn it is was converted.
+    fn converted(&mut self, record: SourceRecord, headers: EncodedHeaders, parts: Parts) {
+        let (SourceRecord { topic, partition, timestamp, position, .. }, sequence) = (record, self.sequence);
+        if self.out.topics.last().is_none_or(|last| !Arc::ptr_eq(last, &topic)) {
+            note_topic(&mut self.out.topics, &topic);
+        }
+        self.encoded(EncodedRecord { sequence, topic, partition, key: None, value: None, headers, timestamp }, parts, position);
+    }
+
+    /// The record whose turn it is, or its letter, goes to the sink. Key and value are still to come.
+    fn encoded(&mut self, record: EncodedRecord, parts: Parts, position: SourcePosition) {
+        self.out.records.push(record);
+        self.parts.push(parts);
+        self.done(position, false);
+    }
+
+    /// The turn is over. `skipped`: the record goes to no sink.
+    fn done(&mut self, position: SourcePosition, skipped: bool) {
+        self.out.positions.push((position, skipped));
+        self.sequence += 1;
+    }
+
     /// Nothing after this record is encoded.
     fn end(&mut self, error: Error) {
         self.out.failed = Some(error);

@@ -18,7 +18,7 @@ use crate::database::Postgres;
 use crate::decode::{DecodeError, Part, copy_text_row};
 use crate::errors::explain;
 use crate::publication::quote_table;
-use crate::relation::decoders;
+use crate::relation::{blank, decoders};
 use crate::slab::Slab;
 use crate::source_block::TableNames;
 use crate::values::ColumnDecoder;
@@ -99,6 +99,8 @@ pub struct TablePlan {
     pub one_file: bool,
     select: String,
     fields: Vec<(usize, ColumnDecoder)>,
+    /// places of the layout of which the statement gives nothing
+    unread: Vec<usize>,
 }
 
 /// Why a line is no row.
@@ -122,10 +124,14 @@ impl TablePlan {
 
     /// A row of that statement.
     pub fn row(&self, line: Part<'_>, slab: &mut Slab) -> Result<Row> {
-        let mut row = self.schema.fallbacks.clone();
+        let (mut row, fallbacks) = (blank(&self.schema), &self.schema.fallbacks);
+        self.unread.iter().for_each(|place| row[*place] = fallbacks[*place].clone());
         copy_text_row(line, |number, text| {
-            if let (Some((place, decoder)), Some(text)) = (self.fields.get(number), text) {
-                row[*place] = decoder.text(text, slab).map_err(NoRow::Value)?;
+            if let Some((place, decoder)) = self.fields.get(number) {
+                row[*place] = match text {
+                    Some(text) => decoder.text(text, slab).map_err(NoRow::Value)?,
+                    None => fallbacks[*place].clone(),
+                };
             }
             Ok(())
         })
@@ -191,7 +197,9 @@ async fn plan_table(
         }
     };
     let (names, rows, one_file) = (TableNames::from(&schema.id), facts.estimated_rows(), facts.one_file);
-    Ok(TablePlan { schema, names, split, identity, done, rows, one_file, select, fields })
+    let is_read = |place: &usize| fields.iter().any(|(read, _)| read == place);
+    let unread = (0..schema.layout.len()).filter(|place| !is_read(place)).collect();
+    Ok(TablePlan { schema, names, split, identity, done, rows, one_file, select, fields, unread })
 }
 
 async fn split_table(session: &mut Connection, database: &Postgres, schema: &TableSchema, facts: &Facts) -> Result<Split> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use rowtide_api::{Error, Result, ToOffset};
+use rowtide_api::{Error, Result, Struct, ToOffset};
 use rowtide_cdc::{Change, Dispatcher, Operation, Origin, Row, RowChange, Table, TableId};
 use tracing::{info, warn};
 
@@ -13,7 +13,7 @@ use crate::decode::{Begin, LogicalMessage, Message, OldTuple, Relation, Tuple};
 use crate::locator::Verdict;
 use crate::position::{Mark, MessageType};
 use crate::relation::Captured;
-use crate::source_block::TableNames;
+use crate::source_block::{ReplicationOrigin, TableNames};
 
 /// Filtered events between two warnings that the log grows, where nothing else moves it on.
 const FILTERED_BETWEEN_WARNINGS: u64 = 10_000;
@@ -176,18 +176,13 @@ impl StreamState<'_> {
         };
         let before: Option<Row> = old.map(|old| captured.row(&old.tuple, None, &mut self.slab)).transpose()?;
         let after = new.map(|new| captured.row(new, before.as_ref(), &mut self.slab)).transpose()?;
-        let (table, names) = (captured.schema.clone(), captured.names.clone());
-        let origin = self.origin(&names);
+        let source = self.database.block.streamed(&self.position, &captured.names, from(&self.transaction), &mut self.slab);
+        let (table, origin) = (captured.schema.clone(), self.origin(source));
         out.dispatch(Change::Row(RowChange { operation, table, before, after, origin }), size)
     }
 
-    fn origin(&mut self, names: &TableNames) -> Origin {
-        let origin = self.transaction.as_ref().and_then(|transaction| transaction.origin.as_ref());
-        Origin {
-            position: self.shared_position(),
-            source: self.database.block.streamed(&self.position, names, origin, &mut self.slab),
-            transaction: self.metadata.then(|| self.transaction_id()),
-        }
+    fn origin(&self, source: Struct) -> Origin {
+        Origin { position: self.shared_position(), source, transaction: self.metadata.then(|| self.transaction_id()) }
     }
 
     /// One change for each captured table; all but the last still have the position before, so that none is lost.
@@ -195,11 +190,14 @@ impl StreamState<'_> {
         let captured: Vec<_> = relations
             .iter()
             .filter_map(|id| self.relations.get(*id)?)
-            .map(|captured| (captured.schema.clone(), captured.names.clone()))
+            .map(|captured| {
+                let source = self.database.block.streamed(&self.position, &captured.names, from(&self.transaction), &mut self.slab);
+                (captured.schema.clone(), source)
+            })
             .collect();
         let last = captured.len().saturating_sub(1);
-        for (index, (table, names)) in captured.into_iter().enumerate() {
-            let mut origin = self.origin(&names);
+        for (index, (table, source)) in captured.into_iter().enumerate() {
+            let mut origin = self.origin(source);
             if index < last
                 && let Some(before) = &before
             {
@@ -234,7 +232,9 @@ impl StreamState<'_> {
     }
 
     fn logical(&mut self, message: &LogicalMessage, out: &mut Dispatcher, size: usize) -> Result<()> {
-        let origin = self.origin(&TableNames::default());
+        let source =
+            self.database.block.streamed(&self.position, &TableNames::default(), from(&self.transaction), &mut self.slab);
+        let origin = self.origin(source);
         out.dispatch(Change::Message { prefix: message.prefix.clone(), content: message.content.clone(), origin }, size)
     }
 
@@ -251,6 +251,11 @@ impl StreamState<'_> {
         }
         Ok(())
     }
+}
+
+/// Where a transaction was replicated from, if it was.
+fn from(transaction: &Option<Transaction>) -> Option<&ReplicationOrigin> {
+    transaction.as_ref()?.origin.as_ref()
 }
 
 /// Consumers and Debezium itself look columns up without regard to case: two that differ only by it would be mixed up.

@@ -230,7 +230,7 @@ async fn beside(
     }
     // there is one ledger: the initial snapshot's rows come first
     let blocking = rounds.are_over() && out.blocking().is_some();
-    if *control.finish.borrow() || !(blocking || out.incremental().has_steps()) {
+    if !(blocking || out.incremental().has_steps()) || *control.finish.borrow() {
         return Ok(());
     }
     let mut asked = control.clone();
