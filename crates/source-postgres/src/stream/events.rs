@@ -176,7 +176,8 @@ impl StreamState<'_> {
         };
         let before: Option<Row> = old.map(|old| captured.row(&old.tuple, None, &mut self.slab)).transpose()?;
         let after = new.map(|new| captured.row(new, before.as_ref(), &mut self.slab)).transpose()?;
-        let source = self.database.block.streamed(&self.position, &captured.names, from(&self.transaction), &mut self.slab);
+        let source =
+            self.database.block.streamed(&self.position, &captured.names, replicated_from(&self.transaction), &mut self.slab);
         let (table, origin) = (captured.schema.clone(), self.origin(source));
         out.dispatch(Change::Row(RowChange { operation, table, before, after, origin }), size)
     }
@@ -191,7 +192,12 @@ impl StreamState<'_> {
             .iter()
             .filter_map(|id| self.relations.get(*id)?)
             .map(|captured| {
-                let source = self.database.block.streamed(&self.position, &captured.names, from(&self.transaction), &mut self.slab);
+                let source = self.database.block.streamed(
+                    &self.position,
+                    &captured.names,
+                    replicated_from(&self.transaction),
+                    &mut self.slab,
+                );
                 (captured.schema.clone(), source)
             })
             .collect();
@@ -232,8 +238,12 @@ impl StreamState<'_> {
     }
 
     fn logical(&mut self, message: &LogicalMessage, out: &mut Dispatcher, size: usize) -> Result<()> {
-        let source =
-            self.database.block.streamed(&self.position, &TableNames::default(), from(&self.transaction), &mut self.slab);
+        let source = self.database.block.streamed(
+            &self.position,
+            &TableNames::default(),
+            replicated_from(&self.transaction),
+            &mut self.slab,
+        );
         let origin = self.origin(source);
         out.dispatch(Change::Message { prefix: message.prefix.clone(), content: message.content.clone(), origin }, size)
     }
@@ -254,7 +264,7 @@ impl StreamState<'_> {
 }
 
 /// Where a transaction was replicated from, if it was.
-fn from(transaction: &Option<Transaction>) -> Option<&ReplicationOrigin> {
+fn replicated_from(transaction: &Option<Transaction>) -> Option<&ReplicationOrigin> {
     transaction.as_ref()?.origin.as_ref()
 }
 
