@@ -115,9 +115,7 @@ impl Shared {
             return;
         }
         if settled.iter().any(|delivery| delivery.result.is_err()) {
-            let mut accumulator = self.lock();
-            settled.extend(accumulator.sweep());
-            settled.extend(accumulator.sweep_stopped());
+            settled.extend(self.lock().sweep());
         }
         for delivery in settled {
             // A caller that no longer listens does not want to know.
@@ -294,8 +292,7 @@ impl Producer {
                     },
                 };
                 taken += 1;
-                accumulator.doom(&refusal, false);
-                if over.is_none() && accumulator.stop(&refusal) {
+                if accumulator.doom(&refusal, false) && over.is_none() {
                     over = accumulator.refusal();
                 }
                 refused.push(refusal_of(record, refusal));
@@ -311,10 +308,7 @@ impl Producer {
     }
 
     fn refuse(&self, records: &[ProducerRecord], error: &ProduceError) {
-        let mut accumulator = self.shared.lock();
-        accumulator.doom(error, false);
-        accumulator.stop(error);
-        drop(accumulator);
+        self.shared.lock().doom(error, false);
         self.shared.deliver(records.iter().map(|r| refusal_of(r, error.clone())).collect());
     }
 

@@ -144,14 +144,13 @@ impl Accumulator {
         if batch.state.is_some() {
             self.partitions[at].bump = self.settings.idempotence && self.transaction.is_none();
         }
-        self.doom(&error, batch.state.is_some());
-        self.partitions[at].stopped |= self.stop(&error);
+        self.partitions[at].stopped |= self.doom(&error, batch.state.is_some());
         self.finish(at, batch, Err(error))
     }
 
-    /// A record is not written. True: what was to be written after it must not be, either.
+    /// Whether a record that is not written for this reason is the last one: then no more are taken.
     pub(super) fn stop(&mut self, cause: &ProduceError) -> bool {
-        let stops = self.stops_at.is_some_and(|stops_at| self.transaction.is_none() && stops_at(cause));
+        let stops = self.stops_at.is_some_and(|stops_at| stops_at(cause));
         if stops && self.stopped.is_none() {
             self.stopped = Some(KafkaError::Stopped { cause: Box::new(cause.clone()) });
         }

@@ -230,13 +230,15 @@ impl Accumulator {
         (failed, wait)
     }
 
-    /// A record of the transaction was not written, so that the rest cannot be committed either.
-    pub(super) fn doom(&mut self, cause: &ProduceError, lost_numbers: bool) {
-        let Some(transaction) = &mut self.transaction else { return };
+    /// A record was not written, so that the rest of its transaction cannot be committed either. True: there are no transactions, and nothing
+    /// may be written behind it.
+    pub(super) fn doom(&mut self, cause: &ProduceError, lost_numbers: bool) -> bool {
+        let Some(transaction) = &mut self.transaction else { return self.stop(cause) };
         transaction.lost_numbers |= lost_numbers;
         if self.fatal.is_none() {
             self.fatal = Some(transaction.error(format!("it cannot be committed, for a record was not written: {cause}")));
         }
+        false
     }
 
     /// Nothing more can be sent, ever; of several reasons a newer producer is the best one.
@@ -254,11 +256,11 @@ impl Accumulator {
         Some(error)
     }
 
-    /// Fails all that waits in a transaction that cannot go on (`RecordAccumulator.abortUndrainedBatches`).
+    /// Fails all that waits in a transaction that cannot go on (`RecordAccumulator.abortUndrainedBatches`), or in partitions that have stopped.
     pub(super) fn sweep(&mut self) -> Vec<Delivery> {
         match (&self.transaction, self.fatal.clone()) {
             (Some(_), Some(error)) => self.fail_waiting(|_, _| true, &ProduceError::Client(error)),
-            _ => Vec::new(),
+            _ => self.sweep_stopped(),
         }
     }
 
