@@ -6,9 +6,10 @@ use std::process::Command;
 use rowtide_testkit::postgres::Database;
 use rowtide_testkit::rest::Rest;
 use rowtide_testkit::rowtide::Rowtide;
-use rowtide_testkit::{kafka, need};
+use rowtide_testkit::{kafka, need, wait_until};
 use serde_json::{Map, Value, json};
 
+use crate::scene::LONG;
 use crate::topics;
 
 /// The registry's API that is Confluent's.
@@ -59,6 +60,18 @@ pub fn refuses_then_takes(rowtide: &Rowtide, connector: &str, topic: &str, there
     assert_eq!(count(topic), there);
     hold_to(&format!("{topic}-value"), "NONE");
     rowtide.rest.ok("POST", &format!("/connectors/{connector}/restart?includeTasks=true"), None);
+}
+
+/// Under BACKWARD a column gets another type: [`refuses_then_takes`], for a table of which one row is there, and the connector `orders` of
+/// this configuration. Then the second row is there, too, with a total of 77.
+pub fn refuses_another_type(rowtide: &Rowtide, database: &Database, mut config: Map<String, Value>, topic: &str, words: &[&str]) {
+    config.insert("errors.tolerance".into(), "all".into());
+    rowtide.rest.create("orders", &config, None);
+    database.wait_streaming();
+    wait_until("the first row arrives", LONG, || (count(topic) == 1).then_some(()));
+    hold_to(&format!("{topic}-value"), "BACKWARD");
+    database.sql("ALTER TABLE orders ALTER COLUMN total TYPE int USING 1; INSERT INTO orders VALUES (2, 77, 'much')");
+    refuses_then_takes(rowtide, "orders", topic, 1, words);
 }
 
 /// How many records a topic holds.
