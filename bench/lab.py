@@ -29,6 +29,11 @@ def psql(sql):
     return done.stdout.strip()
 
 
+def is_read(slot):
+    """Whether somebody reads a slot."""
+    return psql(f"select count(*) from pg_replication_slots where slot_name = '{slot}' and active") != "0"
+
+
 def rest(method, url, body=None):
     """Asks a worker -> its answer as JSON, none for what it does not know (yet); any other error ends the run."""
     data = None if body is None else json.dumps(body).encode()

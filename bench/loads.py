@@ -22,10 +22,18 @@ class Load:
 
     def backlog(self, count):
         """Makes slots, then writes the changes that wait in each."""
+        self.make_slots(count)
+        self.fill()
+
+    def make_slots(self, count):
+        """Makes slots; each says the position that it begins at."""
         for _ in range(count):
             name = f"bench_{next(COUNTER)}"
             lsn = lab.psql(f"select lsn - '0/0' from pg_create_logical_replication_slot('{name}', 'pgoutput')")
             self.slots[name] = int(lsn)
+
+    def fill(self):
+        """Writes the changes: a backlog of each slot that nobody reads."""
         lab.need_room(self.events * (3500 if "wide" in self.include else 750) / 1e9)  # table, log, and what the server spills of a large transaction
         lab.psql("checkpoint")
         lab.psql(self.write)
@@ -45,7 +53,7 @@ class Load:
 
 def drop_slot(name):
     """The slot of a run that is over."""
-    lab.wait(lambda: lab.psql(f"select count(*) from pg_replication_slots where slot_name = '{name}' and active") == "0", f"{name} is free")
+    lab.wait(lambda: not lab.is_read(name), f"{name} is free")
     lab.psql(f"select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '{name}'")
 
 

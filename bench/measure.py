@@ -70,6 +70,17 @@ def snapshot(worker, rows, threads):
     return figures | {"threads": threads}
 
 
+def starts(worker, names, begin):
+    """Connectors with nothing to read start and are stopped again -> CPU milliseconds of the start of one."""
+    cpu = lab.cpu_seconds(worker.pid)
+    begin()
+    lab.wait(lambda: all(map(lab.is_read, names)), "all slots are read")
+    cpu = lab.cpu_seconds(worker.pid) - cpu
+    for name in names:
+        worker.pause_slot(name)
+    return cpu * 1000 / len(names)
+
+
 def start_and_idle(worker, seconds):
     """Start of the process, first record of a connector, and what it costs to wait."""
     lab.psql("""drop publication if exists bench; drop table if exists bench_small; create table bench_small (id int primary key, note text);
@@ -91,29 +102,47 @@ insert into bench_small select g, 'note' from generate_series(1, 10) g; create p
     return figures
 
 
-def idle_connectors(worker, count, seconds):
-    """Connectors that have nothing to do, each with a slot of its own: what the process holds and uses."""
+@contextmanager
+def waiting_connectors(worker, count):
+    """The worker with connectors that have nothing to do, each with a slot of its own."""
     lab.psql("""drop publication if exists bench; drop table if exists bench_small; create table bench_small (id int primary key, note text);
 create publication bench for table bench_small""")
     names = [f"bench_idle_{worker.label}_{number}_{int(time.time())}" for number in range(count)]
-    streaming = ",".join(f"'{name}'" for name in names)
     worker.start()
     try:
         for name in names:
             worker.create(name, connector(name, "public.bench_small", tuned=False))
-        lab.wait(lambda: lab.psql(f"select count(*) from pg_replication_slots where active and slot_name in ({streaming})") == str(count), "all slots are read")
+        lab.wait(lambda: all(map(lab.is_read, names)), "all slots are read")
         time.sleep(10)  # what comes after a start is over
-        cpu = lab.cpu_seconds(worker.pid)
-        time.sleep(seconds)
-        idle = (lab.cpu_seconds(worker.pid) - cpu) / seconds
-        figures = {"worker": worker.label, "connectors": count, "idle_cpu_percent": idle * 100, "idle_rss_mb": lab.memory(worker.pid, "VmRSS")}
+        yield
         for name in names:
             worker.delete(name)
     finally:
         worker.stop()
     for name in names:
         drop_slot(name)
-    return figures
+
+
+def idle_connectors(worker, count, seconds):
+    """What a process holds and uses whose connectors wait."""
+    with waiting_connectors(worker, count):
+        cpu = lab.cpu_seconds(worker.pid)
+        time.sleep(seconds)
+        idle = (lab.cpu_seconds(worker.pid) - cpu) / seconds
+        return {"worker": worker.label, "connectors": count, "idle_cpu_percent": idle * 100, "idle_rss_mb": lab.memory(worker.pid, "VmRSS")}
+
+
+def bystanders(worker, count, transactions):
+    """What connectors use while others write, of whose tables they have none: the server tells each slot of each transaction that it has passed."""
+    write = f"do $$ begin for t in 1..{transactions} loop insert into bench_others values (t); commit; end loop; end $$"
+    lab.psql("drop table if exists bench_others; create table bench_others (id int)")
+    with waiting_connectors(worker, count):
+        cpu, start = lab.cpu_seconds(worker.pid), time.monotonic()
+        lab.psql(write)
+        time.sleep(2)  # what the last of them caused
+        seconds, cpu = time.monotonic() - start, lab.cpu_seconds(worker.pid) - cpu
+        return {"worker": worker.label, "connectors": count, "transactions": transactions, "seconds": seconds, "cpu_percent": cpu / seconds * 100,
+                "cpu_us_each": cpu / transactions / count * 1e6}
 
 
 class Listener(threading.Thread):

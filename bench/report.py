@@ -157,17 +157,20 @@ def starts():
     return f"## Start and idling\n\n{table(['what', 'original', 'Rowtide', '×'], rows)}\n{found.note()}"
 
 
+FIGURES_OF_WAITING = [("idle", "idle_rss_mb", "resident MB"), ("idle", "idle_cpu_percent", "CPU, % of a core"),
+                      ("bystanders", "cpu_us_each", "while others write: CPU, µs for each of their transactions, a connector")]
+
+
 def idling():
-    """Memory and CPU by the number of connectors that wait."""
-    found = Section("idle")
-    if not found.body:
-        return ""
+    """What connectors cost that have nothing to do, by their number."""
     rows = []
-    for count in sorted({run["connectors"] for run in found.runs()}):
-        for key, label in [("idle_rss_mb", "resident MB"), ("idle_cpu_percent", "CPU, % of a core")]:
+    for section, key, label in FIGURES_OF_WAITING:
+        found = Section(section)
+        for count in sorted({run["connectors"] for run in found.runs()}):
             peer, ours = (found.middle(key, worker=worker, connectors=count) for worker in ("peer", "rowtide"))
             rows.append([f"{count} connector{'s' * (count > 1)}: {label}", number(peer), number(ours), f"{peer / ours:.1f}" if ours else ""])
-    return f"## Connectors that wait\n\n{table(['what', 'original', 'Rowtide', '×'], rows)}\n{found.note()}"
+    notes = "\n".join(Section(section).note() for section in ("idle", "bystanders") if Section(section).body)
+    return f"## Connectors that wait\n\n{table(['what', 'original', 'Rowtide', '×'], rows)}\n{notes}" if rows else ""
 
 
 def by_converter():
@@ -209,15 +212,21 @@ def instructions():
     return f"## Instructions per event\n\n{text}\n{table(['stage', *baseline], rows)}"
 
 
+FIGURES_OF_SCALE = {"events_per_second": "events/s", "cpu_per_million": "CPU-s per million", "cpu_per_million_after_starts": "without starts",
+                    "start_cpu_ms": "a start, CPU ms", "peak_mb": "peak MB"}
+
+
 def scale():
     """The curves."""
     parts = []
     for name, label in [("scale_tables", "tables"), ("scale_transactions", "MB a transaction"), ("scale_connectors", "connectors in the process")]:
         found = Section(name)
         if found.body:
-            plot(name, plots.curve(f"CPU-seconds per million events, {label}", [(run["x"], run["cpu_per_million"]) for run in found.runs()], label))
-            rows = [[plots.number(run["x"]), f"{run['events']:,}", number(run["events_per_second"]), number(run["cpu_per_million"]), number(run["peak_mb"])] for run in found.runs()]
-            parts.append(f"{table([label, 'events', 'events/s', 'CPU-s per million', 'peak MB'], rows)}\n![{name}](plots/{name}.svg)\n\n{found.note()}")
+            shown = {key: title for key, title in FIGURES_OF_SCALE.items() if key in found.runs()[0]}
+            drawn = "cpu_per_million_after_starts" if "start_cpu_ms" in shown else "cpu_per_million"
+            plot(name, plots.curve(f"CPU-seconds per million events, {label}", [(run["x"], run[drawn]) for run in found.runs()], label))
+            rows = [[plots.number(run["x"]), f"{run['events']:,}", *(number(run[key]) for key in shown)] for run in found.runs()]
+            parts.append(f"{table([label, 'events', *shown.values()], rows)}\n![{name}](plots/{name}.svg)\n\n{found.note()}")
     text = "Rowtide alone. Tables: one topic for all, by RegexRouter. Connectors: a slot each, so the server decodes the log once for each.\n"
     return f"## Scale\n\n{text}\n" + "\n".join(parts) if parts else ""
 

@@ -148,6 +148,13 @@ def idle():
     keep("idle", runs, seconds=SECONDS)
 
 
+def bystanders():
+    """What 1 and 20 connectors cost on a server where others write."""
+    transactions = CHANGES // 100
+    runs = [say(measure.bystanders(worker, count, transactions)) for count in (1, 20) for worker in (Peer(), Rowtide())]
+    keep("bystanders", runs, transactions=transactions)
+
+
 def exactly_once():
     """A worker of a group with and without exactly once, in turn: with the tuned settings (batches of 20,480) and with the default ones."""
     load = loads.changes("rows", CHANGES // 2)
@@ -190,7 +197,7 @@ def scale_transactions():
 
 
 def scale_connectors():
-    """1 to 100 connectors in one process, the same changes in all."""
+    """1 to 100 connectors in one process, the same changes in all. What a start costs is measured before, without a backlog."""
     runs = []
     for count in (1, 10, 30, 100):
         load = loads.many_tables(count, max(CHANGES // 4, count * 100))
@@ -203,7 +210,7 @@ def connectors_drain(load, count):
     publications = [f"bench_of_{number}" for number in range(count)]
     for publication, table in zip(publications, load.tables):
         lab.psql(f"drop publication if exists {publication}; create publication {publication} for table {table}")
-    load.backlog(count)
+    load.make_slots(count)
     each = list(zip(load.slots.items(), publications, load.tables))
     names = [name for (name, _), _, _ in each]
     topics = lab.Topics([f"{name}.{table}" for (name, _), _, table in each])
@@ -213,7 +220,10 @@ def connectors_drain(load, count):
         for (name, lsn), publication, table in each:
             worker.create(name, connector(name, table.replace(".", r"\."), **{"publication.name": publication}), offset=lsn)
         begin = lambda: [worker.resume(name) for name in names]
-        figures = measure.finished(worker, names[0], topics, load.records, load.events, begin)
+        figures = {"start_cpu_ms": measure.starts(worker, names, begin)}
+        load.fill()
+        figures |= measure.finished(worker, names[0], topics, load.records, load.events, begin)
+        figures["cpu_per_million_after_starts"] = figures["cpu_per_million"] - figures["start_cpu_ms"] * count * 1000 / load.events
         for name in names:
             worker.delete(name)
     finally:
@@ -239,4 +249,4 @@ def median(values):
     return values[len(values) // 2] if len(values) % 2 else (values[len(values) // 2 - 1] + values[len(values) // 2]) / 2
 
 
-ALL = [stream, schemas, converters, wide, tables, huge, snapshot, exactly_once, latency, start, idle, producer, scale_tables, scale_transactions, scale_connectors]
+ALL = [stream, schemas, converters, wide, tables, huge, snapshot, exactly_once, latency, start, idle, bystanders, producer, scale_tables, scale_transactions, scale_connectors]

@@ -87,10 +87,15 @@ class Worker:
         """Lets a stopped connector run."""
         lab.rest("PUT", f"{self.url}/connectors/{name}/resume")
 
+    def pause_slot(self, name):
+        """Stops a connector and waits until its slot is free."""
+        lab.rest("PUT", f"{self.url}/connectors/{name}/stop")
+        lab.wait(lambda: not lab.is_read(name), f"{name} is free")
+
     def delete(self, name):
         """Removes a connector and waits until its slot is free."""
         lab.rest("DELETE", f"{self.url}/connectors/{name}")
-        lab.wait(lambda: lab.psql(f"select count(*) from pg_replication_slots where slot_name = '{name}' and active") == "0", f"{name} is gone")
+        lab.wait(lambda: not lab.is_read(name), f"{name} is gone")
 
 
 class Peer(Worker):

@@ -223,10 +223,10 @@ impl Dispatcher {
     }
 
     /// Emits a heartbeat at this position if one is due. True: `heartbeat.action.query` should run now.
-    pub fn heartbeat(&mut self, position: &Arc<dyn ToOffset>) -> bool {
+    pub fn heartbeat(&mut self, position: impl FnOnce() -> Arc<dyn ToOffset>) -> bool {
         let due = self.heartbeat.due(self.now);
         if due {
-            let at = self.at(position.clone());
+            let at = self.at(position());
             self.batch.records.push(self.heartbeat.record(self.now, at));
             self.forget_reached();
         }
@@ -236,7 +236,7 @@ impl Dispatcher {
     /// Emits a heartbeat now, due or not, unless heartbeats are off.
     pub fn force_heartbeat(&mut self, position: &Arc<dyn ToOffset>) -> bool {
         self.heartbeat.expire();
-        self.heartbeat(position)
+        self.heartbeat(|| position.clone())
     }
 
     /// Whether the batch should be handed over before more is added.

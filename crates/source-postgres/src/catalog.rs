@@ -12,7 +12,7 @@ use rowtide_cdc::{Column, Table, TableId};
 
 use crate::client::{Connection, Row, Rows, quote_literal};
 use crate::errors::explain;
-use crate::types::{PgTypes, TypeRegistry};
+use crate::types::PgTypes;
 
 /// Tables that can be captured: ordinary and partitioned ones outside of the system schemas; not temporary, foreign
 /// or materialised ones (pgjdbc's table types `TABLE` and `PARTITIONED TABLE`).
@@ -117,13 +117,11 @@ pub async fn wait_until_visible(connection: &mut Connection, xid: u32) -> Result
     }
 }
 
-/// Adds types that the registry does not know: created since it was read.
+/// Adds the types that the registry does not know.
 pub async fn load_types(connection: &mut Connection, types: &mut PgTypes, oids: &[u32]) -> Result<()> {
-    if oids.iter().all(|oid| types.registry().knows(*oid)) {
-        return Ok(());
-    }
-    let rows = connection.query(TypeRegistry::SQL).await.map_err(|error| explain("reading the types of the database", error))?;
-    types.reload(rows);
+    let Some(missing) = types.registry().missing(oids) else { return Ok(()) };
+    let rows = connection.query(&missing).await.map_err(|error| explain("reading types of the database", error))?;
+    types.registry_mut().learn(&rows);
     Ok(())
 }
 

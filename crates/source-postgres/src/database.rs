@@ -99,8 +99,7 @@ impl Database for Postgres {
         let mut sql = session::open(&config, session::GENERAL).await?;
         let mut replication = session::open_replication(&config).await?;
         let system = replication.identify_system().await.map_err(|error| explain("IDENTIFY_SYSTEM", error))?.system_id;
-        let rows = sql.query(TypeRegistry::SQL).await.map_err(|error| explain("reading the types of the database", error))?;
-        let types = PgTypes::new(TypeRegistry::from_rows(rows), TypeOptions::read(&options)?);
+        let types = PgTypes::new(TypeRegistry::default(), TypeOptions::read(&options)?);
         check_wal_level(&mut sql, settings.mode.streams()).await?;
 
         let block = SourceBlock::new(&config.prefix, &config.connect.dbname);

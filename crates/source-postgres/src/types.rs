@@ -2,7 +2,7 @@
 //!
 //! Which Connect schema a type has belongs to `schema`; what its text means to `values`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rowtide_api::config::Config;
@@ -84,21 +84,31 @@ pub struct PgType {
     pub labels: Arc<[Arc<str>]>,
 }
 
-/// All types of a database, by OID.
+/// Types of a database, by OID: those that were asked for so far.
 #[derive(Clone, Debug, Default)]
 pub struct TypeRegistry {
     types: HashMap<u32, PgType>,
 }
 
 impl TypeRegistry {
-    /// Reads every type. Labels are joined by a byte that no sane label holds.
-    pub const SQL: &'static str = "SELECT t.oid, t.typname, CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END, t.typbasetype, t.typtypmod, \
+    /// Reads the types of the OIDs at `{}`, and those that they are made from. Labels are joined by a byte that no sane label holds.
+    const SQL: &'static str = "WITH RECURSIVE wanted (oid) AS (SELECT pg_catalog.unnest('{{}}'::pg_catalog.oid[]) UNION SELECT made.oid \
+         FROM wanted w JOIN pg_catalog.pg_type t ON t.oid = w.oid \
+         CROSS JOIN LATERAL (VALUES (t.typbasetype), (t.typelem)) AS made (oid) WHERE made.oid <> 0) \
+         SELECT t.oid, t.typname, CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END, t.typbasetype, t.typtypmod, \
          (SELECT string_agg(e.enumlabel, chr(1) ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid), \
          CASE WHEN n.nspname <> ALL (pg_catalog.current_schemas(true)) THEN '\"' || n.nspname || '\".\"' || t.typname || '\"' END \
-         FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace";
+         FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace JOIN wanted w ON w.oid = t.oid";
 
-    /// From the answer to [`TypeRegistry::SQL`].
-    pub fn from_rows(rows: Vec<Row>) -> Self {
+    /// What to ask the server for, to know these types; none: all of them are known.
+    pub fn missing(&self, oids: &[u32]) -> Option<String> {
+        let unknown: BTreeSet<u32> = oids.iter().copied().filter(|oid| !self.types.contains_key(oid)).collect();
+        let list = unknown.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        (!unknown.is_empty()).then(|| Self::SQL.replace("{}", &list))
+    }
+
+    /// Takes the answer to [`TypeRegistry::missing`].
+    pub fn learn(&mut self, rows: &[Row]) {
         let number = |row: &Row, index: usize| row.text(index).parse().unwrap_or(0);
         let read = |row: &Row| PgType {
             oid: number(row, 0),
@@ -109,17 +119,12 @@ impl TypeRegistry {
             labels: row.get(5).map(|labels| labels.split('\u{1}').map(Arc::from).collect()).unwrap_or_default(),
             driver_name: row.get(6).unwrap_or(row.text(1)).into(),
         };
-        Self::of(rows.iter().map(read))
+        self.types.extend(rows.iter().map(read).map(|known| (known.oid, known)));
     }
 
     /// Of these types.
     pub fn of(types: impl IntoIterator<Item = PgType>) -> Self {
         Self { types: types.into_iter().map(|known| (known.oid, known)).collect() }
-    }
-
-    /// Whether a type is known.
-    pub fn knows(&self, oid: u32) -> bool {
-        self.types.contains_key(&oid)
     }
 
     /// A type.
@@ -284,9 +289,9 @@ impl PgTypes {
         &self.options
     }
 
-    /// Takes the types anew, from the answer to [`TypeRegistry::SQL`].
-    pub fn reload(&mut self, rows: Vec<Row>) {
-        self.registry = TypeRegistry::from_rows(rows);
+    /// The types, to learn more of them or to forget them.
+    pub fn registry_mut(&mut self) -> &mut TypeRegistry {
+        &mut self.registry
     }
 
     /// A column as the original's driver describes it. Null is a value and nothing else is known until the caller

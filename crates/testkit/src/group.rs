@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -11,6 +11,9 @@ use crate::{free_port, kafka, need, unique, wait_until};
 
 /// How long a JVM may take to start on a busy machine.
 const START: Duration = Duration::from_secs(240);
+
+/// How long a JVM may take to stop: longer than what Connect grants its tasks and its web server together.
+const GRACE: Duration = Duration::from_secs(90);
 
 /// The lab's: Java's own lets only errors through, and a test that fails says nothing of it.
 const LOGGING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../lab/log4j2.properties");
@@ -102,11 +105,21 @@ impl Group {
 }
 
 impl JavaWorker {
-    /// `SIGTERM`, and waits until it has ended in order.
+    /// `SIGTERM`, and waits until it has ended. As a supervisor would, it kills one that hangs: its own shutdown and that of its
+    /// web server are two hooks of the JVM, and when the latter comes while the former stops the server, the server's threads
+    /// are waited for without end (its log then says `Unable to destroy`).
     pub fn stop(mut self) {
         let pid = self.child.id().to_string();
         assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
-        wait_until("the Java worker ends", START, || self.child.try_wait().expect("a child"));
+        let deadline = Instant::now() + GRACE;
+        wait_until("the Java worker ends", START, || {
+            let ended = self.child.try_wait().expect("a child");
+            if ended.is_none() && Instant::now() > deadline {
+                eprintln!("the Java worker did not end within {GRACE:?} and is killed; its log: {}", self.log());
+                self.child.kill().expect("kill -9");
+            }
+            ended
+        });
     }
 
     /// `kill -9`

@@ -25,7 +25,8 @@ pub struct Answer {
 impl Rest {
     /// `http://host:port`
     pub fn new(base: &str) -> Self {
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        // a connection that stays open is waited for when a worker stops: for a second, and Java may not end at all after it
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections(0).build().new_agent();
         Self { base: base.trim_end_matches('/').to_owned(), agent, authorization: None }
     }
 

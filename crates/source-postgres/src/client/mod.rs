@@ -8,7 +8,7 @@
 //! # Memory
 //!
 //! Rows, COPY chunks and replication messages are slices of the connection's read buffer
-//! ([`ConnectOptions::read_buffer`] bytes a piece, 256 KiB unless told). A slice keeps its whole buffer alive: copy what
+//! ([`ConnectOptions::read_buffer`] bytes a piece, 64 KiB unless told). A slice keeps its whole buffer alive: copy what
 //! outlives its batch.
 
 mod auth;

@@ -51,7 +51,7 @@ impl Default for ConnectOptions {
             connect_timeout: Duration::from_secs(30),
             answer_timeout: None,
             startup_parameters: Vec::new(),
-            read_buffer: 256 * 1024,
+            read_buffer: 64 * 1024,
         }
     }
 }

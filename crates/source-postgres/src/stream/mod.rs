@@ -12,6 +12,7 @@ use rowtide_api::{Error, Result, ToOffset};
 use rowtide_cdc::database::Control;
 use rowtide_cdc::incremental::drive;
 use rowtide_cdc::{Change, Dispatcher};
+use tokio::sync::watch;
 use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
 use tracing::{info, warn};
 
@@ -75,9 +76,7 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
                 waiting.extend(messages.drain(..));
                 state.heard = Instant::now();
             }
-            changed = control.stored.changed() => {
-                changed.map_err(|_| Error::transient("the task was stopped"))?;
-            }
+            changed = control.stored.changed() => state.stored(changed)?,
             opened = rounds.opened() => rounds.read(opened?, &mut state, out).await?,
             _ = ticks.tick() => {
                 out.read_clock();
@@ -86,6 +85,7 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
                 }
                 state.check_silence()?;
                 state.ask |= rounds.is_waiting();
+                state.say_idle(out)?;
             }
             signal = out.next_signal() => {
                 out.signal(&signal);
@@ -103,6 +103,7 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
             break;
         }
     }
+    state.say_idle(out)?;
     hand_over(&mut state, &mut stream, out, &mut control).await?;
     stream.finish().await.map_err(|error| explain("ending the replication stream", error))
 }
@@ -210,7 +211,7 @@ async fn hand_over(
                 return done;
             }
             () = tokio::time::sleep(state.status_interval().min(UNASKED)) => state.status_due = true,
-            changed = control.stored.changed() => changed.map_err(|_| Error::transient("the task was stopped"))?,
+            changed = control.stored.changed() => state.stored(changed)?,
         }
     }
 }
@@ -291,6 +292,10 @@ struct StreamState<'a> {
     /// the furthest log position that the server spoke of
     received: u64,
     confirmed: u64,
+    /// an offset was stored that `confirmed` does not know of
+    stored_anew: bool,
+    /// the position has moved over log that holds nothing for us, and nobody was told
+    idle_unsaid: bool,
     status_due: bool,
     /// the server is to say where it is
     ask: bool,
@@ -323,6 +328,8 @@ impl<'a> StreamState<'a> {
             last_commit: position.mark.map_or(0, |mark| mark.transaction),
             received: start,
             confirmed: database.position.confirmable().filter(|_| database.resuming && database.config.confirms()).unwrap_or(0),
+            stored_anew: true,
+            idle_unsaid: false,
             status_due: true,
             ask: false,
             last_status: Instant::now(),
@@ -351,6 +358,7 @@ impl<'a> StreamState<'a> {
 
     /// Makes the position known although no record says it.
     fn progress(&mut self, out: &mut Dispatcher) -> Result<()> {
+        self.idle_unsaid = false;
         out.dispatch(Change::Progress { position: self.shared_position() }, 0)
     }
 
@@ -358,7 +366,9 @@ impl<'a> StreamState<'a> {
         match message {
             ReplicationMessage::Keepalive { wal_end, reply_requested, .. } => {
                 self.status_due |= reply_requested;
-                self.idle(wal_end, out)
+                self.idle(wal_end);
+                // a server that shuts down waits until it has seen all that it sent confirmed
+                if reply_requested { self.say_idle(out) } else { Ok(()) }
             }
             ReplicationMessage::Data { wal_start, data, .. } => {
                 self.received = self.received.max(wal_start);
@@ -367,22 +377,35 @@ impl<'a> StreamState<'a> {
         }
     }
 
-    /// Log up to `wal_end` held nothing for us: once all that was sent is durable, the slot may move on to there.
-    fn idle(&mut self, wal_end: u64, out: &mut Dispatcher) -> Result<()> {
+    /// Log up to `wal_end` held nothing for us: once all that was sent is durable, the slot may move on to there. While others write, a
+    /// server says so after each of their transactions, to every slot; the pipeline is told at the next tick.
+    fn idle(&mut self, wal_end: u64) {
         self.received = self.received.max(wal_end);
-        if !self.in_transaction() {
-            self.chunks.reached = self.chunks.reached.max(wal_end);
+        if self.in_transaction() {
+            return;
         }
+        self.chunks.reached = self.chunks.reached.max(wal_end);
         let known = self.position.confirmable().unwrap_or(0).max(self.position.start());
-        if self.in_transaction() || !self.database.config.confirms() || wal_end <= known {
-            return Ok(());
+        if !self.database.config.confirms() || wal_end <= known {
+            return;
         }
         self.position.idle = Some(wal_end);
         if self.database.config.mismatch.is_some_and(|strategy| strategy != crate::config::MismatchStrategy::NoValidation) {
             // these strategies compare Debezium's own keys with the slot: they have to move with it
             self.position = Position { lsn: wal_end, processed: Some(wal_end), commit: Some(wal_end), ..self.position.clone() };
         }
-        self.progress(out)
+        self.idle_unsaid = true;
+    }
+
+    /// Tells how far the log held nothing for us, if that was not told yet.
+    fn say_idle(&mut self, out: &mut Dispatcher) -> Result<()> {
+        if self.idle_unsaid && !self.in_transaction() { self.progress(out) } else { Ok(()) }
+    }
+
+    /// An offset was stored, unless the task is gone.
+    fn stored(&mut self, changed: std::result::Result<(), watch::error::RecvError>) -> Result<()> {
+        self.stored_anew = true;
+        changed.map_err(|_| Error::transient("the task was stopped"))
     }
 
     async fn event(&mut self, wal_start: u64, data: Bytes, out: &mut Dispatcher) -> Result<()> {
@@ -441,8 +464,7 @@ impl<'a> StreamState<'a> {
     /// Heartbeat, if one is due, with the user's statement after it; xmin, if it is due.
     async fn beat(&mut self, out: &mut Dispatcher) -> Result<()> {
         self.refresh_xmin().await?;
-        let position = self.shared_position();
-        let due = out.heartbeat(&position);
+        let due = out.heartbeat(|| self.shared_position());
         match &mut self.query {
             Some(query) => query.beat(due).await,
             None => Ok(()),
@@ -497,11 +519,13 @@ impl<'a> StreamState<'a> {
 
     /// Tells the server what is durable, when that has changed, when it asked, and from time to time.
     async fn report(&mut self, stream: &mut ReplicationStream, control: &mut Control) -> Result<()> {
-        let stored = control.stored.borrow_and_update().as_ref().and_then(Position::read);
-        let durable = stored.and_then(|stored| stored.confirmable()).unwrap_or(0);
-        if self.database.config.confirms() && durable > self.confirmed {
-            self.confirmed = durable;
-            self.status_due = true;
+        if std::mem::take(&mut self.stored_anew) {
+            let stored = control.stored.borrow_and_update().as_ref().and_then(Position::read);
+            let durable = stored.and_then(|stored| stored.confirmable()).unwrap_or(0);
+            if self.database.config.confirms() && durable > self.confirmed {
+                self.confirmed = durable;
+                self.status_due = true;
+            }
         }
         control.holds_log.store(self.holds_log(), Ordering::Relaxed);
         self.ask |= self.wants_sign_of_life();

@@ -46,8 +46,7 @@ pub async fn run(props: &Props, script: &str, patience: Duration) -> Result<Tria
         );
     }
     let mut sql = session::open(&config, session::VALIDATION).await?;
-    let rows = sql.query(TypeRegistry::SQL).await.map_err(|error| explain("reading the types of the database", error))?;
-    let mut types = PgTypes::new(TypeRegistry::from_rows(rows), TypeOptions::read(&options)?);
+    let mut types = PgTypes::new(TypeRegistry::default(), TypeOptions::read(&options)?);
     let millis = |duration: Duration| duration.as_millis();
     let begin = format!(
         "BEGIN READ WRITE; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
@@ -84,8 +83,8 @@ async fn tried(
         notes.extend(copies.apply(sql, statement).await?);
     }
     copies.check_locks(sql).await?;
-    let rows = sql.query(TypeRegistry::SQL).await.map_err(|error| explain("reading the types of the database", error))?;
-    types.reload(rows);
+    // the statements may have altered them
+    *types.registry_mut() = TypeRegistry::default();
     let forms = copies.forms(sql, types).await?;
     let mut before = before.into_iter();
     let mut tables = Vec::new();
