@@ -409,6 +409,23 @@ mod tests {
     }
 
     #[test]
+    fn only_types_that_are_not_known_are_asked_for() {
+        let known = |oid| PgType {
+            oid,
+            name: "t".into(),
+            driver_name: "t".into(),
+            element: 0,
+            base: 0,
+            modifier: -1,
+            labels: Arc::new([]),
+        };
+        let registry = TypeRegistry::of([known(oid::INT4), known(oid::TEXT)]);
+        assert_eq!(registry.missing(&[oid::TEXT, oid::INT4, oid::TEXT]), None);
+        let asked = registry.missing(&[90_002, oid::TEXT, 90_001, 90_002]).unwrap();
+        assert!(asked.contains("unnest('{90001,90002}'::pg_catalog.oid[])"), "{asked}");
+    }
+
+    #[test]
     fn a_number_without_precision_measures_differently_in_a_stream() {
         let (read, streamed) = (types().column("n", oid::NUMERIC, -1, None), types().streamed_column("n", oid::NUMERIC, -1));
         assert_eq!((read.length, read.scale), (Some(0), None));
