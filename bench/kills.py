@@ -71,7 +71,7 @@ class Run:
     def kill(self):
         """`kill -9`; the slot is free after it."""
         os.kill(self.pid, signal.SIGKILL)
-        lab.wait(lambda: not lab.is_read(self.name), "the slot is free")
+        lab.wait_free(self.name)
 
 
 def replay(consumer, topic, end):

@@ -29,9 +29,20 @@ def psql(sql):
     return done.stdout.strip()
 
 
-def is_read(slot):
-    """Whether somebody reads a slot."""
-    return psql(f"select count(*) from pg_replication_slots where slot_name = '{slot}' and active") != "0"
+def read_slots(names):
+    """How many of these slots somebody reads."""
+    quoted = ",".join(f"'{name}'" for name in names)
+    return int(psql(f"select count(*) from pg_replication_slots where active and slot_name in ({quoted})"))
+
+
+def wait_read(names):
+    """Waits until each of these slots is read."""
+    wait(lambda: read_slots(names) == len(names), "all slots are read")
+
+
+def wait_free(slot):
+    """Waits until nobody reads a slot."""
+    wait(lambda: read_slots([slot]) == 0, f"the slot {slot} is free")
 
 
 def rest(method, url, body=None):

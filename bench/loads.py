@@ -53,7 +53,7 @@ class Load:
 
 def drop_slot(name):
     """The slot of a run that is over."""
-    lab.wait(lambda: not lab.is_read(name), f"{name} is free")
+    lab.wait_free(name)
     lab.psql(f"select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '{name}'")
 
 

@@ -74,10 +74,10 @@ def starts(worker, names, begin):
     """Connectors with nothing to read start and are stopped again -> CPU milliseconds of the start of one."""
     cpu = lab.cpu_seconds(worker.pid)
     begin()
-    lab.wait(lambda: all(map(lab.is_read, names)), "all slots are read")
+    lab.wait_read(names)
     cpu = lab.cpu_seconds(worker.pid) - cpu
     for name in names:
-        worker.pause_slot(name)
+        worker.halt(name)
     return cpu * 1000 / len(names)
 
 
@@ -112,7 +112,7 @@ create publication bench for table bench_small""")
     try:
         for name in names:
             worker.create(name, connector(name, "public.bench_small", tuned=False))
-        lab.wait(lambda: all(map(lab.is_read, names)), "all slots are read")
+        lab.wait_read(names)
         time.sleep(10)  # what comes after a start is over
         yield
         for name in names:

@@ -87,15 +87,15 @@ class Worker:
         """Lets a stopped connector run."""
         lab.rest("PUT", f"{self.url}/connectors/{name}/resume")
 
-    def pause_slot(self, name):
+    def halt(self, name):
         """Stops a connector and waits until its slot is free."""
         lab.rest("PUT", f"{self.url}/connectors/{name}/stop")
-        lab.wait(lambda: not lab.is_read(name), f"{name} is free")
+        lab.wait_free(name)
 
     def delete(self, name):
         """Removes a connector and waits until its slot is free."""
         lab.rest("DELETE", f"{self.url}/connectors/{name}")
-        lab.wait(lambda: not lab.is_read(name), f"{name} is gone")
+        lab.wait_free(name)
 
 
 class Peer(Worker):

@@ -294,8 +294,8 @@ struct StreamState<'a> {
     confirmed: u64,
     /// an offset was stored that `confirmed` does not know of
     stored_anew: bool,
-    /// the position has moved over log that holds nothing for us, and nobody was told
-    idle_unsaid: bool,
+    /// up to where the pipeline was told that the log holds nothing for us
+    idle_said: Option<u64>,
     status_due: bool,
     /// the server is to say where it is
     ask: bool,
@@ -329,7 +329,7 @@ impl<'a> StreamState<'a> {
             received: start,
             confirmed: database.position.confirmable().filter(|_| database.resuming && database.config.confirms()).unwrap_or(0),
             stored_anew: true,
-            idle_unsaid: false,
+            idle_said: None,
             status_due: true,
             ask: false,
             last_status: Instant::now(),
@@ -358,7 +358,7 @@ impl<'a> StreamState<'a> {
 
     /// Makes the position known although no record says it.
     fn progress(&mut self, out: &mut Dispatcher) -> Result<()> {
-        self.idle_unsaid = false;
+        self.idle_said = self.position.idle;
         out.dispatch(Change::Progress { position: self.shared_position() }, 0)
     }
 
@@ -394,12 +394,13 @@ impl<'a> StreamState<'a> {
             // these strategies compare Debezium's own keys with the slot: they have to move with it
             self.position = Position { lsn: wal_end, processed: Some(wal_end), commit: Some(wal_end), ..self.position.clone() };
         }
-        self.idle_unsaid = true;
     }
 
     /// Tells how far the log held nothing for us, if that was not told yet.
     fn say_idle(&mut self, out: &mut Dispatcher) -> Result<()> {
-        if self.idle_unsaid && !self.in_transaction() { self.progress(out) } else { Ok(()) }
+        // a commit, which says more, leaves none
+        let unsaid = self.position.idle.is_some() && self.position.idle != self.idle_said;
+        if unsaid && !self.in_transaction() { self.progress(out) } else { Ok(()) }
     }
 
     /// An offset was stored, unless the task is gone.
