@@ -107,13 +107,21 @@ def waiting_connectors(worker, count):
     """The worker with connectors that have nothing to do, each with a slot of its own."""
     lab.psql("""drop publication if exists bench; drop table if exists bench_small; create table bench_small (id int primary key, note text);
 create publication bench for table bench_small""")
-    names = [f"bench_idle_{worker.label}_{number}_{int(time.time())}" for number in range(count)]
+    named = {f"bench_idle_{worker.label}_{number}_{int(time.time())}": ("public.bench_small", "bench") for number in range(count)}
+    with streaming(worker, named):
+        time.sleep(10)  # what comes after a start is over
+        yield
+
+
+@contextmanager
+def streaming(worker, named):
+    """The worker with connectors of default settings that stream; by its name, the table and the publication of each."""
+    names = list(named)
     worker.start()
     try:
-        for name in names:
-            worker.create(name, connector(name, "public.bench_small", tuned=False))
+        for name, (table, publication) in named.items():
+            worker.create(name, connector(name, table.replace(".", r"\."), tuned=False, **{"publication.name": publication}))
         lab.wait_read(names)
-        time.sleep(10)  # what comes after a start is over
         yield
         for name in names:
             worker.delete(name)
@@ -143,6 +151,35 @@ def bystanders(worker, count, transactions):
         seconds, cpu = time.monotonic() - start, lab.cpu_seconds(worker.pid) - cpu
         return {"worker": worker.label, "connectors": count, "transactions": transactions, "seconds": seconds, "cpu_percent": cpu / seconds * 100,
                 "cpu_us_each": cpu / transactions / count * 1e6}
+
+
+def steady(worker, connectors, rate, rows, seconds):
+    """What a worker uses while transactions of so many rows come at a steady rate, each to one of its connectors; default settings."""
+    lab.psql("drop schema if exists bench_steady cascade; create schema bench_steady")
+    named = {}
+    for number in range(1, connectors + 1):
+        table, publication = f"bench_steady.t{number}", f"bench_steady_{number}"
+        lab.psql(f"create table {table} (id bigserial primary key, kind int, note text); drop publication if exists {publication}; "
+                 f"create publication {publication} for table {table}")
+        named[f"bench_steady_{worker.label}_{number}_{int(time.time())}"] = (table, publication)
+    script = lab.Path(lab.os.environ["LAB_RUN"]) / "steady.sql"
+    script.write_text(f"\\set t random(1, {connectors})\n"
+                      f"insert into bench_steady.t:t (kind, note) select g, repeat('n', 120) from generate_series(1, {rows}) g;\n")
+    topics = lab.Topics([f"{name}.{table}" for name, (table, _) in named.items()])
+    warm = 20  # not counted: the JVM warms up
+    with streaming(worker, named):
+        command = [f"{lab.PG_BIN}/pgbench", "-n", "-c", "4", "-j", "1", "-R", str(rate), "-T", str(seconds + warm + 5), "-f", script, "postgres"]
+        with subprocess.Popen(command, env=lab.PG_ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as writing:
+            time.sleep(warm)
+            cpu, start, before = lab.cpu_seconds(worker.pid), time.monotonic(), topics.records()
+            time.sleep(seconds)
+            cpu, elapsed, events = lab.cpu_seconds(worker.pid) - cpu, time.monotonic() - start, topics.records() - before
+            if writing.wait():
+                raise SystemExit("pgbench has failed")
+    topics.delete()
+    lab.psql("; ".join(f"drop publication {publication}" for _, publication in named.values()))
+    return {"worker": worker.label, "connectors": connectors, "rate": rate, "rows": rows, "events": events, "events_per_second": events / elapsed,
+            "cpu_percent": cpu / elapsed * 100, "cpu_us_each": cpu / events * 1e6}
 
 
 class Listener(threading.Thread):

@@ -155,6 +155,21 @@ def bystanders():
     keep("bystanders", runs, transactions=transactions)
 
 
+# transactions a second, and rows of each
+STEADY = [(10, 1), (100, 1), (1000, 1), (100, 100)]
+
+
+def steady():
+    """What one connector uses while transactions come at a steady rate."""
+    runs = [say(measure.steady(worker, 1, rate, rows, SECONDS)) for rate, rows in STEADY for worker in (Peer(), Rowtide())]
+    keep("steady", runs, seconds=SECONDS)
+
+
+def scale_steady():
+    """1 to 100 connectors in one process, each with a transaction of 50 rows a second."""
+    keep("scale_steady", [say(measure.steady(Rowtide(), count, count, 50, SECONDS) | {"x": count}) for count in (1, 10, 30, 100)], seconds=SECONDS)
+
+
 def exactly_once():
     """A worker of a group with and without exactly once, in turn: with the tuned settings (batches of 20,480) and with the default ones."""
     load = loads.changes("rows", CHANGES // 2)
@@ -249,4 +264,4 @@ def median(values):
     return values[len(values) // 2] if len(values) % 2 else (values[len(values) // 2 - 1] + values[len(values) // 2]) / 2
 
 
-ALL = [stream, schemas, converters, wide, tables, huge, snapshot, exactly_once, latency, start, idle, bystanders, producer, scale_tables, scale_transactions, scale_connectors]
+ALL = [stream, schemas, converters, wide, tables, huge, snapshot, exactly_once, latency, start, idle, bystanders, steady, producer, scale_tables, scale_transactions, scale_connectors, scale_steady]

@@ -9,6 +9,7 @@ use rowtide_runtime::herder::Parts;
 use rowtide_runtime::herder::distributed::{DistributedHerder, Fencing, LogLevel, Start, unknown};
 use rowtide_runtime::kafka_sink;
 use rowtide_runtime::offsets::KafkaOffsetStore;
+use rowtide_runtime::pipeline::Threads;
 use rowtide_runtime::stores::{Clients, ConfigStore, StatusStore, Storage, StorageTopic};
 use rowtide_runtime::worker_config::{ExactlyOnceSupport, Membership, WorkerConfig};
 
@@ -70,6 +71,7 @@ async fn join(worker: &WorkerConfig, membership: Membership, listeners: &Listene
         offsets: offsets.clone(),
         sink: kafka_sink::factory(worker),
         scratch: std::env::temp_dir(),
+        threads: Threads::default(),
     };
     let (client, url, loggers) = (clients.config("member", &[])?, listeners.advertised_url.clone(), log.loggers.clone());
     let log_level: LogLevel = Box::new(move |logger, level| loggers.set_level(logger, level));

@@ -14,7 +14,7 @@ use rowtide_runtime::herder::standalone::StandaloneHerder;
 use rowtide_runtime::herder::{Herder, Parts, ServerInfo, State};
 use rowtide_runtime::kafka_sink;
 use rowtide_runtime::offsets::{EmbeddedStore, FileOffsetStore, OffsetStore};
-use rowtide_runtime::pipeline::SinkFactory;
+use rowtide_runtime::pipeline::{SinkFactory, Threads};
 use rowtide_runtime::worker_config::WorkerConfig;
 use tokio::task::JoinHandle;
 
@@ -152,11 +152,12 @@ async fn herder(
     let worker_id = listeners.map_or_else(|| "127.0.0.1:0".to_owned(), |listeners| listeners.worker_id.clone());
     let mut server = server_info();
     let worker = worker.clone();
+    let threads = Threads::default();
     let (parts, configs) = match home {
         Home::DataDirectory { path, sink } => {
             let store = EmbeddedStore::open(path.clone())?;
             let offsets = Arc::new(store.clone());
-            (Parts { worker, worker_id, server, plugins, offsets, sink, scratch: path }, Some(store))
+            (Parts { worker, worker_id, server, plugins, offsets, sink, scratch: path, threads }, Some(store))
         }
         Home::Kafka => {
             let file = worker.get("offset.storage.file.filename").unwrap_or_default();
@@ -168,7 +169,7 @@ async fn herder(
             server.kafka_cluster_id = kafka_sink::cluster_id(&worker).await?;
             let sink = kafka_sink::factory(&worker);
             let (offsets, scratch) = (Arc::new(offsets), std::env::temp_dir());
-            (Parts { worker, worker_id, server, plugins, offsets, sink, scratch }, None)
+            (Parts { worker, worker_id, server, plugins, offsets, sink, scratch, threads }, None)
         }
     };
     Ok(StandaloneHerder::new(parts, configs))

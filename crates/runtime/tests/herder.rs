@@ -10,6 +10,7 @@ use rowtide_api::Props;
 use rowtide_runtime::herder::standalone::StandaloneHerder;
 use rowtide_runtime::herder::{Herder, Parts, ServerInfo, State, TargetState};
 use rowtide_runtime::offsets::EmbeddedStore;
+use rowtide_runtime::pipeline::Threads;
 use rowtide_runtime::worker_config::WorkerConfig;
 
 /// Opens the store. Where a process would have ended, tasks of a herder that was stopped let go of it a moment later.
@@ -35,6 +36,7 @@ fn herder(log: &Arc<Log>, written: &Arc<Written>, folder: &std::path::Path, more
         offsets: Arc::new(store.clone()),
         sink: RandomAckSink::factory(written.clone(), 5),
         scratch: std::env::temp_dir(),
+        threads: Threads::default(),
     };
     StandaloneHerder::new(parts, Some(store))
 }

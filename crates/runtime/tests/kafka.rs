@@ -13,6 +13,7 @@ use rowtide_runtime::herder::standalone::StandaloneHerder;
 use rowtide_runtime::herder::{Herder, Parts, ServerInfo, State};
 use rowtide_runtime::kafka_sink;
 use rowtide_runtime::offsets::{FileOffsetStore, OffsetStore};
+use rowtide_runtime::pipeline::Threads;
 use rowtide_runtime::worker_config::WorkerConfig;
 
 fn kafka() -> String {
@@ -56,6 +57,7 @@ impl Worker {
             sink: kafka_sink::factory(&worker),
             offsets: Arc::new(FileOffsetStore::open(&offsets).unwrap()),
             scratch: std::env::temp_dir(),
+            threads: Threads::default(),
             worker_id: "127.0.0.1:8083".to_owned(),
             server: ServerInfo { version: "4.3.1".to_owned(), commit: "c".to_owned(), kafka_cluster_id },
             plugins: plugins(log),

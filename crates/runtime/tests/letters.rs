@@ -13,7 +13,7 @@ use rowtide_api::*;
 use rowtide_runtime::connector_config;
 use rowtide_runtime::offsets::FileOffsetStore;
 use rowtide_runtime::pipeline::{
-    Boundary, Check, ExactlyOnce, SinkFactory, TaskHandle, TaskSettings, TaskSetup, Transactions, spawn,
+    Boundary, Check, ExactlyOnce, SinkFactory, TaskHandle, TaskSettings, TaskSetup, Threads, Transactions, spawn,
 };
 use rowtide_runtime::worker_config::WorkerConfig;
 use tokio::sync::Notify;
@@ -113,6 +113,7 @@ struct Bench {
     config: Props,
     store: Arc<WatchedStore>,
     written: Arc<Written>,
+    task_threads: Threads,
     _folder: tempfile::TempDir,
 }
 
@@ -135,7 +136,7 @@ impl Bench {
             ("retriable.restart.connector.wait.ms", "1"),
         ];
         let config = base.iter().chain(options).copied().collect();
-        Self { log, config, store: Arc::new(store), written, _folder: folder }
+        Self { log, config, store: Arc::new(store), written, task_threads: Threads::default(), _folder: folder }
     }
 
     fn start(&self, sink: SinkFactory, exactly_once: Option<ExactlyOnce>) -> TaskHandle {
@@ -158,7 +159,7 @@ impl Bench {
             settings,
             metrics: Arc::default(),
         };
-        spawn(setup, false)
+        spawn(setup, false, &self.task_threads).unwrap()
     }
 
     fn transactional(&self, refuses: Refuses) -> (Arc<Ledger>, TaskHandle) {

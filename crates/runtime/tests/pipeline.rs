@@ -11,7 +11,7 @@ use rowtide_api::{Converter, Error, ErrorKind, Outcome, Props, SourceConnector, 
 use rowtide_runtime::connector_config;
 use rowtide_runtime::herder::State;
 use rowtide_runtime::offsets::{FileOffsetStore, OffsetStore};
-use rowtide_runtime::pipeline::{Chain, Converters, Encoder, Link, TaskHandle, TaskSettings, TaskSetup, spawn};
+use rowtide_runtime::pipeline::{Chain, Converters, Encoder, Link, TaskHandle, TaskSettings, TaskSetup, Threads, spawn};
 use rowtide_runtime::worker_config::WorkerConfig;
 use tokio::time::Instant;
 
@@ -27,6 +27,7 @@ struct Bench {
     bad: Option<fn(i64) -> Option<Outcome>>,
     /// the converters of key and value ask it
     registry: Option<Arc<Registry>>,
+    task_threads: Threads,
     _folder: tempfile::TempDir,
 }
 
@@ -70,6 +71,7 @@ impl Bench {
             flush: Duration::from_millis(2),
             bad: None,
             registry: None,
+            task_threads: Threads::default(),
             _folder: folder,
         }
     }
@@ -125,7 +127,7 @@ impl Bench {
             settings,
             metrics: Arc::default(),
         };
-        spawn(setup, false)
+        spawn(setup, false, &self.task_threads).unwrap()
     }
 
     async fn stored(&self, n: i64) {

@@ -153,6 +153,8 @@ pub struct PostgresConfig {
     pub replica_identities: Option<String>,
     /// `status.update.interval.ms`
     pub status_interval: Duration,
+    /// `rowtide.stream.gather.ms`
+    pub gather: Duration,
     /// `rowtide.stream.silence.timeout.ms`; none: for ever
     pub silence: Option<Duration>,
     /// `xmin.fetch.interval.ms`; zero: never
@@ -218,6 +220,7 @@ impl PostgresConfig {
             truncates: !skips("t"),
             replica_identities: config.opt("replica.identity.autoset.values").map(str::to_owned),
             status_interval: config.millis("status.update.interval.ms")?,
+            gather: config.millis("rowtide.stream.gather.ms")?,
             silence: Some(config.millis("rowtide.stream.silence.timeout.ms")?).filter(|limit| !limit.is_zero()),
             xmin_interval: config.millis("xmin.fetch.interval.ms")?,
             flush: flush_mode(config),

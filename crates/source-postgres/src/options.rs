@@ -254,6 +254,14 @@ const HONOURED: &[ConfigKey] = &[
         .rules(&[Check(system_identifier)])
         .doc("System identifier of a server that may take the place of the one in the stored offset.")
         .unlisted(),
+    long("rowtide.stream.gather.ms", Low, "Gathering of small transactions")
+        .default_value("3")
+        .rules(&[NonNegativeLong])
+        .doc(
+            "After a read of the replication stream that brought little, the next one waits so long for more: the small transactions of a busy \
+             server are taken together. An event waits at most so long. More costs less CPU. 0 = nothing waits.",
+        )
+        .unlisted(),
     long("rowtide.stream.silence.timeout.ms", Low, "Silence of the stream")
         .default_value("60000")
         .rules(&[NonNegativeLong])

@@ -1,7 +1,7 @@
 //! The client against a real server: connecting, SQL, COPY, cancelling, replication. The server is the one that
 //! `ROWTIDE_TEST_PG` names.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rowtide_source_postgres::client::{
@@ -323,7 +323,7 @@ async fn a_stream_goes_on_where_it_was_confirmed() {
 #[tokio::test]
 async fn a_reader_that_is_interrupted_all_the_time_misses_nothing() {
     let db = replicated("rowtide_client_interrupted").await;
-    let mut stream = db.stream().await;
+    let mut stream = db.stream().await.gathering(Duration::from_millis(1));
     let mut sql = db.sql;
     let writing = tokio::spawn(async move {
         sql.execute("INSERT INTO t SELECT n, repeat('y', n % 300) FROM generate_series(1, 30000) n").await.unwrap();
@@ -356,6 +356,36 @@ async fn a_reader_that_is_interrupted_all_the_time_misses_nothing() {
     assert!(interrupted > 0 && largest > 5_000_000);
     drop(stream);
     drop_database("rowtide_client_interrupted").await;
+}
+
+#[tokio::test]
+async fn small_transactions_are_read_together() {
+    const GATHER: Duration = Duration::from_millis(20);
+    let db = replicated("rowtide_client_gathered").await;
+    let mut stream = db.stream().await.gathering(GATHER);
+    let mut sql = db.sql;
+    let writing = tokio::spawn(async move {
+        sql.execute("DO $$ BEGIN FOR n IN 1..500 LOOP INSERT INTO t VALUES (n, 'small'); COMMIT; END LOOP; END $$")
+            .await
+            .unwrap();
+    });
+    let (mut reads, mut inserts, mut out) = (0, 0, Vec::new());
+    stream.next_batch(&mut out).await.unwrap();
+    let begun = Instant::now();
+    while inserts < 500 {
+        for message in out.drain(..) {
+            let ReplicationMessage::Data { data, .. } = message else { continue };
+            inserts += usize::from(matches!(pgoutput(&data).unwrap(), Message::Insert(_)));
+        }
+        stream.next_batch(&mut out).await.unwrap();
+        reads += 1;
+    }
+    // after each wait there may be one that comes late, and is not followed by another
+    let most = 2 * (begun.elapsed().as_millis() / GATHER.as_millis()) + 2;
+    assert!(reads <= most, "{reads} reads, where {most} would do");
+    writing.await.unwrap();
+    drop(stream);
+    drop_database("rowtide_client_gathered").await;
 }
 
 #[tokio::test]

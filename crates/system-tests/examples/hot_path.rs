@@ -18,7 +18,7 @@ use rowtide_api::{Ack, EncodedRecord, Props, Result, Sink};
 use rowtide_runtime::connector_config;
 use rowtide_runtime::kafka_sink::KafkaSink;
 use rowtide_runtime::offsets::FileOffsetStore;
-use rowtide_runtime::pipeline::{SinkContext, TaskHandle, TaskSettings, TaskSetup, spawn};
+use rowtide_runtime::pipeline::{SinkContext, TaskHandle, TaskSettings, TaskSetup, Threads, spawn};
 use rowtide_runtime::worker_config::WorkerConfig;
 use rowtide_testkit::postgres::Database;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
@@ -54,7 +54,8 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     config.set("database.port", port.to_string());
     let (acknowledged, acks) = watch::channel(0);
     let offsets = std::env::temp_dir().join(format!("hot_path.{}", std::process::id()));
-    let task = start(config, acknowledged, &offsets)?;
+    let threads = Threads::default();
+    let task = start(config, acknowledged, &offsets, &threads)?;
     let transactions = events.div_ceil(recording.events).next_multiple_of(AT_ONCE);
     println!("{} events", transactions * recording.events);
     let replay = Replay { recording, transactions, acks };
@@ -91,6 +92,7 @@ fn configuration(database: &Database, format: &str) -> Props {
         ("key.converter", class),
         ("value.converter", class),
         ("producer.override.linger.ms", "0"),
+        ("rowtide.stream.gather.ms", "0"),
         ("producer.override.batch.size", "262144"),
     ];
     let config = database.connector(&extra);
@@ -100,7 +102,7 @@ fn configuration(database: &Database, format: &str) -> Props {
 }
 
 /// The task as a worker starts it; acknowledged records are counted.
-fn start(config: Props, acknowledged: watch::Sender<usize>, offsets: &Path) -> Result<TaskHandle> {
+fn start(config: Props, acknowledged: watch::Sender<usize>, offsets: &Path, threads: &Threads) -> Result<TaskHandle> {
     let plugins = Arc::new(Plugins {
         sources: vec![Box::new(rowtide_source_postgres::PostgresConnector)],
         converters: rowtide_converters::ALL.iter().chain(rowtide_schema_registry::ALL).collect(),
@@ -131,7 +133,7 @@ fn start(config: Props, acknowledged: watch::Sender<usize>, offsets: &Path) -> R
         metrics: Arc::default(),
         scratch: std::env::temp_dir(),
     };
-    Ok(spawn(setup, false))
+    spawn(setup, false, threads)
 }
 
 /// The Kafka sink, its acknowledgements counted.

@@ -93,10 +93,9 @@ where
     F: Future<Output = Result<T>>,
 {
     let log = crate::logging::init(verbosity)?;
-    // at least two: one busy with encoding must not keep REST and the database's keepalives waiting
-    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    // tasks have threads of their own: these serve REST, the group and the stores
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
+        .worker_threads(2)
         .thread_name("rowtide")
         .enable_all()
         .build()

@@ -12,7 +12,7 @@ use super::answers::{self, bad_request, not_found, of_error, of_start};
 use super::{ConfigKeyInfo, HerderError, Result, ServerInfo, TargetState, Validated};
 use crate::connector_config;
 use crate::offsets::{OffsetEntry, OffsetStore};
-use crate::pipeline::{ExactlyOnce, SinkFactory, TaskHandle, TaskMetrics, TaskSettings, TaskSetup, spawn};
+use crate::pipeline::{ExactlyOnce, SinkFactory, TaskHandle, TaskMetrics, TaskSettings, TaskSetup, Threads, spawn};
 use crate::worker_config::WorkerConfig;
 
 /// What a herder is made of.
@@ -31,6 +31,8 @@ pub struct Parts {
     pub sink: SinkFactory,
     /// where sources may put files that nobody needs once they have ended
     pub scratch: PathBuf,
+    /// where tasks run
+    pub threads: Threads,
 }
 
 /// A task that is to start.
@@ -228,6 +230,6 @@ impl Parts {
             scratch: self.scratch.clone(),
             config,
         };
-        Ok(spawn(setup, paused))
+        spawn(setup, paused, &self.threads)
     }
 }

@@ -17,6 +17,7 @@ mod rules;
 mod settings;
 mod shuffle;
 mod task;
+mod threads;
 mod transaction;
 mod trouble;
 
@@ -34,6 +35,7 @@ pub use chain::{Chain, Link};
 pub use encode::{Converters, Encoder};
 pub use settings::{DeadLetterQueue, RetryPolicy, TaskSettings, Tolerance, skips};
 pub use task::{Signals, TaskHandle, TaskState, spawn};
+pub use threads::Threads;
 pub use transaction::{Boundary, Check, ExactlyOnce, OffsetRecords, Transactions};
 pub use trouble::{Retry, Skipped, Trouble};
 

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::driver::{self, Exit};
-use super::{Retry, TaskMetrics, TaskSetup, trace, trouble};
+use super::{Retry, TaskMetrics, TaskSetup, Threads, trace, trouble};
 use crate::herder::State;
 
 /// What the herder wants of a task.
@@ -130,14 +130,14 @@ impl Reporter {
     }
 }
 
-/// Starts a task; paused, it waits for its first `set_paused(false)` before it connects, as Connect's do.
-pub fn spawn(setup: TaskSetup, paused: bool) -> TaskHandle {
+/// Starts a task on one of the threads; paused, it waits for its first `set_paused(false)` before it connects, as Connect's do.
+pub fn spawn(setup: TaskSetup, paused: bool, threads: &Threads) -> Result<TaskHandle> {
     let (control, wanted) = watch::channel(if paused { Control::Pause } else { Control::Run });
     let (reporter, state) = watch::channel(TaskState { state: State::Unassigned, trace: None });
     let metrics = setup.metrics.clone();
     let reporter = Arc::new(Reporter(reporter));
     let (signals, asked) = mpsc::channel(SIGNALS);
-    let inner = tokio::spawn(run(setup, wanted, asked, reporter.clone()));
+    let inner = threads.spawn(run(setup, wanted, asked, reporter.clone()))?;
     let joined = tokio::spawn(async move {
         // Dropping the outer task must end the inner one.
         let _guard = AbortOnDrop(inner.abort_handle());
@@ -148,7 +148,7 @@ pub fn spawn(setup: TaskSetup, paused: bool) -> TaskHandle {
             reporter.failed(trace(&error.remedy("the log holds the place; please report it, then restart the task")));
         }
     });
-    TaskHandle { control, state, joined, metrics, signals }
+    Ok(TaskHandle { control, state, joined, metrics, signals })
 }
 
 struct AbortOnDrop(tokio::task::AbortHandle);

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use super::auth::authenticate;
 use super::error::{ClientError, ServerError};
 use super::options::{ConnectOptions, SslMode};
-use super::stream::Stream;
+use super::stream::{Socket, Stream};
 use super::tls;
 use super::wire::Wire;
 
@@ -334,7 +334,7 @@ async fn open_stream(
         socket2::SockRef::from(&tcp).set_tcp_keepalive(&keepalive).map_err(failed)?;
     }
     if encryption == Encryption::None {
-        return Ok(Stream::Plain(tcp));
+        return Ok(Stream::Plain(Socket::new(tcp)));
     }
     // files are read before the server is asked, so that their errors do not depend on it
     let config = tls::client_config(&options.ssl)?;
@@ -343,7 +343,7 @@ async fn open_stream(
     tcp.write_all(&request).await.map_err(failed)?;
     match tcp.read_u8().await.map_err(failed)? {
         b'S' => {}
-        b'N' if encryption == Encryption::Offered => return Ok(Stream::Plain(tcp)),
+        b'N' if encryption == Encryption::Offered => return Ok(Stream::Plain(Socket::new(tcp))),
         b'N' => {
             return Err(ClientError::Tls(format!(
                 "the server at {address} does not offer TLS (ssl=off), and sslmode asks for it: set ssl=on there, or sslmode=disable"
@@ -356,7 +356,7 @@ async fn open_stream(
         }
     }
     let connector = TlsConnector::from(Arc::new(config));
-    match connector.connect(tls::server_name(host)?, tcp).await {
+    match connector.connect(tls::server_name(host)?, Socket::new(tcp)).await {
         Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
         Err(error) => Err(ClientError::Tls(format!("handshake with {host} ({address}): {error}"))),
     }

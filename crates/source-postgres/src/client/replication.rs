@@ -2,15 +2,21 @@
 //!
 //! Specification: PostgreSQL manual, "Streaming Replication Protocol".
 
+use std::time::Duration;
+
 use bytes::{BufMut, Bytes};
 use postgres_protocol::message::backend::{COMMAND_COMPLETE_TAG, COPY_DATA_TAG, COPY_DONE_TAG, Message};
 use postgres_protocol::message::frontend;
+use tokio::time::{Instant, sleep_until};
 
 use super::connection::Connection;
 use super::error::{ClientError, ServerError};
 use super::query::{Row, quote_ident};
 use super::wire::{COPY_BOTH_RESPONSE_TAG, HEADER, header};
 use crate::decode::{StreamMessage, stream_message};
+
+/// A read of fewer bytes than this is little: most of what it cost is that of any read.
+const LITTLE: usize = 8 * 1024;
 
 /// Seconds from the Unix epoch to PostgreSQL's (2000-01-01).
 const POSTGRES_EPOCH: u64 = 946_684_800;
@@ -106,6 +112,12 @@ pub enum ReplicationMessage {
 #[derive(Debug)]
 pub struct ReplicationStream {
     connection: Connection,
+    /// after a read that brought little, how long the next one waits for more
+    gather: Duration,
+    /// before this nothing is read
+    rest_until: Option<Instant>,
+    /// since when nothing but the server is waited for
+    waiting_since: Instant,
 }
 
 impl Connection {
@@ -154,7 +166,12 @@ impl Connection {
             if front.tag == COPY_BOTH_RESPONSE_TAG {
                 self.wire.skip(front);
                 self.wire.patience = None;
-                return Ok(ReplicationStream { connection: self });
+                return Ok(ReplicationStream {
+                    connection: self,
+                    gather: Duration::ZERO,
+                    rest_until: None,
+                    waiting_since: Instant::now(),
+                });
             }
             match self.next_or_absorbed().await? {
                 None => {}
@@ -168,12 +185,19 @@ impl Connection {
 }
 
 impl ReplicationStream {
+    /// The stream, in which a read waits so long after one that brought little; what was read does not wait.
+    pub fn gathering(self, gather: Duration) -> Self {
+        Self { gather, ..self }
+    }
+
     /// Waits for messages and appends all that are in the read buffer to `out`: at least one, at most
     /// [`super::ConnectOptions::read_buffer`] bytes but for a single larger one. May be dropped while it waits.
     pub async fn next_batch(&mut self, out: &mut Vec<ReplicationMessage>) -> Result<(), ClientError> {
+        self.rest().await?;
         loop {
             let data = self.connection.wire.take_copy_data()?;
             if !data.is_empty() {
+                self.has_read(data.len());
                 return read_batch(&data, out);
             }
             match self.connection.wire.wait().await?.tag {
@@ -194,6 +218,25 @@ impl ReplicationStream {
                 Some(_) => return Err(ClientError::protocol("an unexpected message in the replication stream")),
             }
         }
+    }
+
+    /// Little that came soon is probably followed by more: the next read waits for it.
+    fn has_read(&mut self, bytes: usize) {
+        let now = Instant::now();
+        let soon = now.duration_since(self.waiting_since) < self.gather;
+        self.waiting_since = now;
+        self.rest_until = (soon && bytes < LITTLE).then(|| now + self.gather);
+    }
+
+    /// Lets more come. A server sends each row in a packet of its own, as soon as it has it.
+    async fn rest(&mut self) -> Result<(), ClientError> {
+        if let Some(until) = self.rest_until {
+            let unwatched = self.connection.wire.stream.unwatch();
+            unwatched.map_err(|error| ClientError::io("waiting for the replication stream", error))?;
+            sleep_until(until).await;
+            (self.rest_until, self.waiting_since) = (None, Instant::now());
+        }
+        Ok(())
     }
 
     /// Standby status update: what was received, what is durable, what is applied. The server forgets what is before

@@ -152,7 +152,7 @@ async fn start(database: &mut Postgres) -> Result<ReplicationStream> {
             None => crate::session::open_replication(&config).await?,
         };
         match connection.start_replication(&wanted).await {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => return Ok(stream.gathering(config.gather)),
             Err(error) if error.sqlstate() == Some("55006") && tries < config.slot_retries => {
                 tries += 1;
                 warn!("{error}; retry {tries} of {} in {:?}", config.slot_retries, config.slot_retry_delay);
