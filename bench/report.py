@@ -184,8 +184,7 @@ def steadily():
         (peer, peer_each), (ours, ours_each) = both
         label = f"{rate:,} transactions a second, of {size} row{'s' * (size > 1)}"
         rows.append([label, number(peer), number(ours), f"{peer / ours:.1f}" if ours else "", number(peer_each), number(ours_each)])
-    text = "One connector, default settings; the first 20 s do not count. With them the original looks for events twice a second (its latency is above), Rowtide has them after milliseconds.
-"
+    text = "One connector, default settings; the first 20 s do not count. With them the original looks for events twice a second (its latency is above), Rowtide has them after milliseconds.\n"
     head = ["load", "CPU, % of a core: original", "Rowtide", "×", "µs an event: original", "Rowtide"]
     return f"## At a steady rate\n\n{text}\n{table(head, rows)}\n{found.note()}"
 

@@ -256,7 +256,7 @@ const HONOURED: &[ConfigKey] = &[
         .unlisted(),
     long("rowtide.stream.gather.ms", Low, "Gathering of small transactions")
         .default_value("3")
-        .rules(&[NonNegativeLong])
+        .rules(&[NonNegativeLong, Check(gathering)])
         .doc(
             "After a read of the replication stream that brought little, the next one waits so long for more: the small transactions of a busy \
              server are taken together. An event waits at most so long. More costs less CPU. 0 = nothing waits.",
@@ -354,6 +354,13 @@ fn query_mode(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
 
 fn locking_mode(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
     no_custom(value, "none, shared", out);
+}
+
+/// A server that asks for a sign of life is heard after so long, too.
+fn gathering(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
+    if value.and_then(|text| text.parse::<i64>().ok()).is_some_and(|millis| millis > 1000) {
+        out.push("At most 1000 milliseconds are expected: every event waits so long on a busy server".to_owned());
+    }
 }
 
 fn system_identifier(value: Option<&str>, _props: &Props, out: &mut Vec<String>) {
@@ -517,6 +524,10 @@ mod tests {
                 vec![("converters", "isbn")],
                 "The 'converters' value is invalid: custom converters are Java classes, which cannot be loaded; remove the option \
                  (single message transforms change values after the event is made)",
+            ),
+            (
+                vec![("rowtide.stream.gather.ms", "60000")],
+                "The 'rowtide.stream.gather.ms' value is invalid: At most 1000 milliseconds are expected: every event waits so long on a busy server",
             ),
             (
                 vec![("queue.provider.type", "jdbc")], // not listed, checked all the same
