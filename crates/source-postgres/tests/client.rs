@@ -380,8 +380,8 @@ async fn small_transactions_are_read_together() {
         stream.next_batch(&mut out).await.unwrap();
         reads += 1;
     }
-    // after each wait there may be one that comes late, and is not followed by another
-    let most = 2 * (begun.elapsed().as_millis() / GATHER.as_millis()) + 2;
+    // a wait may be followed by two: one that comes late is not waited after, nor is one of 8 KB, of which there are 12 here
+    let most = 2 * (begun.elapsed().as_millis() / GATHER.as_millis() + 1) + 12;
     assert!(reads <= most, "{reads} reads, where {most} would do");
     writing.await.unwrap();
     drop(stream);
