@@ -153,6 +153,13 @@ def bystanders(worker, count, transactions):
                 "cpu_us_each": cpu / transactions / count * 1e6}
 
 
+def pgbench(statements, rate, seconds):
+    """The command that runs these statements so many times a second."""
+    script = lab.Path(lab.os.environ["LAB_RUN"]) / "pgbench.sql"
+    script.write_text(statements)
+    return [f"{lab.PG_BIN}/pgbench", "-n", "-c", "4", "-j", "1", "-R", str(rate), "-T", str(seconds), "-f", script, "postgres"]
+
+
 def steady(worker, connectors, rate, rows, seconds):
     """What a worker uses while transactions of so many rows come at a steady rate, each to one of its connectors; default settings."""
     lab.psql("drop schema if exists bench_steady cascade; create schema bench_steady")
@@ -162,14 +169,12 @@ def steady(worker, connectors, rate, rows, seconds):
         lab.psql(f"create table {table} (id bigserial primary key, kind int, note text); drop publication if exists {publication}; "
                  f"create publication {publication} for table {table}")
         named[f"bench_steady_{worker.label}_{number}_{int(time.time())}"] = (table, publication)
-    script = lab.Path(lab.os.environ["LAB_RUN"]) / "steady.sql"
-    script.write_text(f"\\set t random(1, {connectors})\n"
-                      f"insert into bench_steady.t:t (kind, note) select g, repeat('n', 120) from generate_series(1, {rows}) g;\n")
+    write = (f"\\set t random(1, {connectors})\n"
+             f"insert into bench_steady.t:t (kind, note) select g, repeat('n', 120) from generate_series(1, {rows}) g;\n")
     topics = lab.Topics([f"{name}.{table}" for name, (table, _) in named.items()])
     warm = 20  # not counted: the JVM warms up
     with streaming(worker, named):
-        command = [f"{lab.PG_BIN}/pgbench", "-n", "-c", "4", "-j", "1", "-R", str(rate), "-T", str(seconds + warm + 5), "-f", script, "postgres"]
-        with subprocess.Popen(command, env=lab.PG_ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as writing:
+        with subprocess.Popen(pgbench(write, rate, seconds + warm + 5), env=lab.PG_ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as writing:
             time.sleep(warm)
             cpu, start, before = lab.cpu_seconds(worker.pid), time.monotonic(), topics.records()
             time.sleep(seconds)
@@ -209,9 +214,8 @@ def latency(worker, rate, seconds, tuned):
     lab.psql("""drop publication if exists bench; drop table if exists bench_latency; create table bench_latency (id bigserial primary key, written bigint, note text);
 create publication bench for table bench_latency""")
     rows = 1 if rate <= 2000 else 10
-    script = lab.Path(lab.os.environ["LAB_RUN"]) / "latency.sql"
-    script.write_text(f"insert into bench_latency (written, note) select case g when 1 then (extract(epoch from clock_timestamp()) * 1e6)::bigint else 0 end, "
-                      f"repeat('n', 120) from generate_series(1, {rows}) g;\n")
+    write = (f"insert into bench_latency (written, note) select case g when 1 then (extract(epoch from clock_timestamp()) * 1e6)::bigint else 0 end, "
+             f"repeat('n', 120) from generate_series(1, {rows}) g;\n")
     topics = lab.Topics([f"{name}.public.bench_latency"])
     with running(worker, name, topics):
         worker.create(name, connector(name, "public.bench_latency", tuned=tuned))
@@ -219,9 +223,8 @@ create publication bench for table bench_latency""")
         listener = Listener(topics.names[0])
         listener.start()
         warm = 10  # not counted: the worker warms up, and catches up with what it missed
-        command = [f"{lab.PG_BIN}/pgbench", "-n", "-c", "4", "-j", "1", "-R", str(rate / rows), "-T", str(seconds + warm), "-f", script, "postgres"]
         begun = time.time_ns() // 1000
-        done = subprocess.run(command, env=lab.PG_ENV, check=True, capture_output=True, text=True)
+        done = subprocess.run(pgbench(write, rate / rows, seconds + warm), env=lab.PG_ENV, check=True, capture_output=True, text=True)
         achieved = int(re.search(r"actually processed: (\d+)", done.stdout)[1]) * rows / (seconds + warm)
         time.sleep(3)
         listener.over = True

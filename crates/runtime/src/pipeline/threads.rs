@@ -19,8 +19,7 @@ pub struct Threads {
 }
 
 struct Thread {
-    /// none: it is ending
-    runtime: Option<Runtime>,
+    runtime: Runtime,
     /// held by each task that runs here
     load: Arc<()>,
 }
@@ -39,11 +38,11 @@ impl Threads {
         if threads.len() < self.most && threads.iter().all(|thread| thread.tasks() > 0) {
             threads.push(Thread::start()?);
         }
-        let least = threads.iter().min_by_key(|thread| thread.tasks());
-        let Some((runtime, load)) = least.and_then(|thread| Some((thread.runtime.as_ref()?, thread.load.clone()))) else {
+        let Some(thread) = threads.iter().min_by_key(|thread| thread.tasks()) else {
             return Err(Error::fatal("there is no thread for the task"));
         };
-        Ok(runtime.spawn(async move {
+        let load = thread.load.clone();
+        Ok(thread.runtime.spawn(async move {
             let _load = load;
             task.await;
         }))
@@ -58,7 +57,7 @@ impl Thread {
                 .remedy("raise the limit of processes (ulimit -u)")
                 .caused_by(error)
         })?;
-        Ok(Self { runtime: Some(runtime), load: Arc::default() })
+        Ok(Self { runtime, load: Arc::default() })
     }
 
     fn tasks(&self) -> usize {
@@ -66,12 +65,11 @@ impl Thread {
     }
 }
 
-impl Drop for Thread {
+impl Drop for Threads {
     fn drop(&mut self) {
+        let threads = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner);
         // whoever drops this may be async, where waiting for threads is not allowed
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+        threads.drain(..).for_each(|thread| thread.runtime.shutdown_background());
     }
 }
 

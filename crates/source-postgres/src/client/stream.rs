@@ -85,11 +85,10 @@ impl Socket {
     }
 
     fn unwatch(&mut self) -> io::Result<()> {
-        if let Watch::On(_) = &self.0
-            && let Watch::On(tcp) = std::mem::replace(&mut self.0, Watch::Lost)
-        {
-            self.0 = Watch::Off(tcp.into_std()?);
-        }
+        self.0 = match std::mem::replace(&mut self.0, Watch::Lost) {
+            Watch::On(tcp) => Watch::Off(tcp.into_std()?),
+            unwatched => unwatched,
+        };
         Ok(())
     }
 
