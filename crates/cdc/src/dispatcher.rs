@@ -1,5 +1,5 @@
-//! The way from a source into the pipeline: changes become records, records become bounded batches, batches wait
-//! in a bounded queue (`max.queue.size`, `max.batch.size`, `max.queue.size.in.bytes`).
+//! The way from a source into the pipeline: changes become records, records become bounded batches (`max.batch.size`,
+//! `max.queue.size.in.bytes`), and one of them at a time waits for the pipeline.
 //!
 //! What a record looks like belongs to `envelope`; when a source reads belongs to the source.
 
@@ -22,35 +22,31 @@ use crate::table_schema::TableSchema;
 
 pub use signals::Aside;
 
-/// Bytes of changes that may wait in the queue when `max.queue.size.in.bytes` is off.
-const DEFAULT_QUEUE_BYTES: usize = 32 << 20;
 /// Bytes of changes in a batch at most: larger ones push each other out of the processor's caches (`bench/budget.md`), and as
 /// JSON with schemas they are twenty times as large.
-const BATCH_BYTES: usize = 64 << 10;
-/// Batches that wait in the queue at most, however many records they hold.
-const QUEUED_BATCHES: usize = 4;
+const BATCH_BYTES: usize = 32 << 10;
+
+/// Batches between source and sink: one waits, one is being filled and one is being encoded. Where a hundred connectors wait for their brokers,
+/// each of them has so many in memory.
+const BATCHES: usize = 3;
 
 /// How often finished chunks ask to be stored before `offset.flush.interval.ms` at most.
 const LEDGER_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Bounds of the queue between a source and the pipeline.
+/// Bounds of the batches between a source and the pipeline.
 #[derive(Clone, Copy, Debug)]
-pub struct QueueLimits {
-    /// `max.batch.size`: records in a batch
-    pub batch_records: usize,
+pub struct BatchLimits {
+    /// `max.batch.size`: records in a batch. `max.queue.size` is more than that, and one batch waits at a time.
+    pub records: usize,
     /// bytes of changes in a batch
-    pub batch_bytes: usize,
-    /// batches in the queue
-    pub batches: usize,
+    pub bytes: usize,
 }
 
-impl QueueLimits {
-    /// From Debezium's three settings; 0 bytes: the default bound.
-    pub fn new(max_batch_size: usize, max_queue_size: usize, max_queue_bytes: usize) -> Self {
-        let batches = (max_queue_size / max_batch_size.max(1)).clamp(1, QUEUED_BATCHES);
-        let bytes = if max_queue_bytes == 0 { DEFAULT_QUEUE_BYTES } else { max_queue_bytes };
-        // one batch is being filled and one is being encoded beside those that wait
-        Self { batch_records: max_batch_size, batch_bytes: (bytes / (batches + 2)).clamp(1, BATCH_BYTES), batches }
+impl BatchLimits {
+    /// From two of Debezium's settings; 0 bytes: no bound but our own.
+    pub fn new(max_batch_size: usize, max_queue_bytes: usize) -> Self {
+        let bytes = if max_queue_bytes == 0 { BATCH_BYTES } else { (max_queue_bytes / BATCHES).clamp(1, BATCH_BYTES) };
+        Self { records: max_batch_size, bytes }
     }
 }
 
@@ -59,7 +55,7 @@ pub struct Dispatcher {
     emitter: Emitter,
     heartbeat: Heartbeat,
     partition: Arc<SourcePartition>,
-    limits: QueueLimits,
+    limits: BatchLimits,
     queue: mpsc::Sender<Batch>,
     batch: Batch,
     batch_bytes: usize,
@@ -81,11 +77,11 @@ impl Dispatcher {
         emitter: Emitter,
         heartbeat: Heartbeat,
         partition: Arc<SourcePartition>,
-        limits: QueueLimits,
+        limits: BatchLimits,
         aside: Aside,
         progress: SharedProgress,
     ) -> (Self, mpsc::Receiver<Batch>) {
-        let (queue, polled) = mpsc::channel(limits.batches);
+        let (queue, polled) = mpsc::channel(1);
         let mut dispatcher = Self {
             emitter,
             heartbeat,
@@ -241,7 +237,7 @@ impl Dispatcher {
 
     /// Whether the batch should be handed over before more is added.
     pub fn is_full(&self) -> bool {
-        self.batch.records.len() >= self.limits.batch_records || self.batch_bytes >= self.limits.batch_bytes
+        self.batch.records.len() >= self.limits.records || self.batch_bytes >= self.limits.bytes
     }
 
     /// Whether nothing waits to be handed over.
@@ -262,6 +258,8 @@ impl Dispatcher {
         let next = Batch { records: Vec::with_capacity(self.batch.records.len()), ..Batch::default() };
         slot.send(std::mem::replace(&mut self.batch, next));
         self.batch_bytes = 0;
+        // first it is encoded, while the processor's caches still hold it; then more is read
+        tokio::task::yield_now().await;
         Ok(())
     }
 
@@ -290,5 +288,18 @@ impl Dispatcher {
 
     fn at(&self, offset: Arc<dyn ToOffset>) -> SourcePosition {
         SourcePosition { partition: self.partition.clone(), offset: self.emitter.with_state(offset) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_between_source_and_sink_keep_the_users_bound_of_bytes() {
+        assert_eq!(BatchLimits::new(2048, 0).bytes, BATCH_BYTES);
+        assert_eq!(BatchLimits::new(2048, 30_000).bytes * BATCHES, 30_000);
+        assert_eq!(BatchLimits::new(2048, 1 << 40).bytes, BATCH_BYTES);
+        assert_eq!(BatchLimits::new(2048, 1).bytes, 1, "a change that is larger goes alone");
     }
 }

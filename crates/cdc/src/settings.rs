@@ -6,7 +6,7 @@ use std::time::Duration;
 use rowtide_api::Result;
 use rowtide_api::config::Config;
 
-use crate::dispatcher::QueueLimits;
+use crate::dispatcher::BatchLimits;
 use crate::notification::Notifier;
 use crate::signal::SignalTable;
 use crate::signal::channels::Channels;
@@ -24,7 +24,7 @@ pub struct Settings {
     /// `heartbeat.interval.ms`; zero: off
     pub heartbeat_interval: Duration,
     /// bounds of the queue
-    pub limits: QueueLimits,
+    pub limits: BatchLimits,
     /// the signal table
     pub signal_table: SignalTable,
     /// the other ways of signals
@@ -47,11 +47,7 @@ impl Settings {
             snapshot_delay: config.millis("snapshot.delay.ms")?,
             streaming_delay: config.millis("streaming.delay.ms")?,
             heartbeat_interval: config.millis("heartbeat.interval.ms")?,
-            limits: QueueLimits::new(
-                config.size("max.batch.size")?,
-                config.size("max.queue.size")?,
-                config.size("max.queue.size.in.bytes")?,
-            ),
+            limits: BatchLimits::new(config.size("max.batch.size")?, config.size("max.queue.size.in.bytes")?),
             signal_table: SignalTable::read(config),
             channels: Channels::read(config)?,
             notifier: Notifier::read(config),

@@ -86,9 +86,9 @@ impl TableShaper {
             let place = layout.add(index, column, &schema, types);
             let (schema, mapper) = self.rules.apply(&table.id, column, schema);
             // values that carry their schema must carry the one of the field
-            layout.schemas[place] = Arc::new(schema.clone());
+            layout.schemas[place] = schema.shared();
             layout.mappers.extend(mapper.map(|mapper| (place, mapper)));
-            fields.push(self.field(column, schema));
+            fields.push(self.field(column, layout.schemas[place].clone()));
         }
         let fields = distinct(fields, table)?;
         Ok(Schema::structure(fields).named(self.schema_names.adjust(&format!("{topic}.Value"))).optional().shared())
@@ -139,7 +139,7 @@ impl TableShaper {
         chosen
     }
 
-    fn field(&self, column: &Column, schema: Schema) -> Field {
+    fn field(&self, column: &Column, schema: impl Into<SchemaRef>) -> Field {
         Field::new(self.field_names.adjust(&column.name), schema)
     }
 

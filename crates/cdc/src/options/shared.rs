@@ -34,7 +34,7 @@ pub const COMMON_CONNECTOR: &[ConfigKey] = &[
         .width(Width::Short)
         .default_value("8192")
         .rules(&[Check(queue_size)])
-        .doc("Most records that wait between source and sink; more than max.batch.size."),
+        .doc("Most records that wait between source and sink; more than max.batch.size. One batch waits at a time, so that fewer do."),
     long("poll.interval.ms", Medium, "Poll interval (ms)")
         .width(Width::Short)
         .default_value("500")
