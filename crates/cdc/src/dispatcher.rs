@@ -26,8 +26,8 @@ pub use signals::Aside;
 /// JSON with schemas they are twenty times as large.
 const BATCH_BYTES: usize = 32 << 10;
 
-/// Batches between source and sink: one waits, one is being filled and one is being encoded. Where a hundred connectors wait for their brokers,
-/// each of them has so many in memory.
+/// Batches that wait between source and sink: one is being filled, one waits for the pipeline and one in it. Where a hundred connectors wait for their
+/// brokers, each of them has so many in memory.
 const BATCHES: usize = 3;
 
 /// How often finished chunks ask to be stored before `offset.flush.interval.ms` at most.
