@@ -83,12 +83,13 @@ impl TableShaper {
                 continue;
             }
             let Some(schema) = column_schema(table, column, types) else { continue };
-            let place = layout.add(index, column, &schema, types);
+            let fallback = fallback(column, &schema, types);
             let (schema, mapper) = self.rules.apply(&table.id, column, schema);
             // values that carry their schema must carry the one of the field
-            layout.schemas[place] = schema.shared();
+            let schema = schema.shared();
+            let place = layout.add(index, fallback, schema.clone());
             layout.mappers.extend(mapper.map(|mapper| (place, mapper)));
-            fields.push(self.field(column, layout.schemas[place].clone()));
+            fields.push(self.field(column, schema));
         }
         let fields = distinct(fields, table)?;
         Ok(Schema::structure(fields).named(self.schema_names.adjust(&format!("{topic}.Value"))).optional().shared())
@@ -100,10 +101,10 @@ impl TableShaper {
         for index in self.key_columns(table) {
             let column = &table.columns[index];
             // a key has no parameters of column options
-            let Some(schema) = column_schema(table, column, types) else { continue };
+            let Some(schema) = column_schema(table, column, types).map(Schema::shared) else { continue };
             let place = match layout.columns.iter().position(|have| *have == index) {
                 Some(place) => place,
-                None => layout.add(index, column, &schema, types),
+                None => layout.add(index, fallback(column, &schema, types), schema.clone()),
             };
             places.push(place);
             fields.push(self.field(column, schema));
@@ -139,7 +140,7 @@ impl TableShaper {
         chosen
     }
 
-    fn field(&self, column: &Column, schema: impl Into<SchemaRef>) -> Field {
+    fn field(&self, column: &Column, schema: SchemaRef) -> Field {
         Field::new(self.field_names.adjust(&column.name), schema)
     }
 
@@ -170,12 +171,18 @@ struct Layout {
 }
 
 impl Layout {
-    fn add(&mut self, index: usize, column: &Column, schema: &Schema, types: &dyn ColumnTypes) -> usize {
+    /// The place that a column gets.
+    fn add(&mut self, index: usize, fallback: Value, schema: SchemaRef) -> usize {
         self.columns.push(index);
-        self.fallbacks.push(if schema.optional { Value::Null } else { types.fallback(column, schema) });
-        self.schemas.push(Arc::new(schema.clone()));
+        self.fallbacks.push(fallback);
+        self.schemas.push(schema);
         self.columns.len() - 1
     }
+}
+
+/// What stands for a NULL in a column.
+fn fallback(column: &Column, schema: &Schema, types: &dyn ColumnTypes) -> Value {
+    if schema.optional { Value::Null } else { types.fallback(column, schema) }
 }
 
 /// The schema of a column's values, with nullability and comment; none: the column is left out.
