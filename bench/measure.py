@@ -55,6 +55,8 @@ def drain(worker, load, schemas=False, router=False, tuned=True, topic_settings=
     with running(worker, name, topics):
         worker.create(name, connector(name, load.include, schemas, router, tuned, **(more or {})), offset=lsn)
         figures = finished(worker, name, topics, load.records, load.events, lambda: worker.resume(name))
+        walsender = int(lab.psql(f"select active_pid from pg_replication_slots where slot_name = '{name}'"))
+        figures["server_cpu_per_million"] = lab.cpu_seconds(walsender) / load.events * 1e6
     return figures
 
 

@@ -107,6 +107,20 @@ def comparison(cases):
     return f"## Backlogs and snapshots\n\n{table(head, rows)}\n{images}\n\n{notes}"
 
 
+def servers(cases):
+    """What the database's own process uses to send a backlog."""
+    rows = []
+    for label, found, wanted in cases:
+        if all("server_cpu_per_million" in run for run in found.runs(**wanted) if "worker" in run):
+            peer, rowtide = (found.middle("server_cpu_per_million", worker=worker, **wanted) for worker in ("peer", "rowtide"))
+            rows.append([label, number(peer), number(rowtide), f"{peer / rowtide:.1f}"])
+    if not rows:
+        return ""
+    head = ["load", "CPU-s per million of the server's process: original", "Rowtide", "×"]
+    return ("## What a backlog costs the server\n\nOf its process that decodes the log and sends it (walsender): it sends each row by itself, but for rows that find the "
+            f"socket full.\n\n{table(head, rows)}")
+
+
 def plot(name, text):
     """Writes a plot."""
     (HERE / "plots").mkdir(exist_ok=True)
@@ -250,5 +264,5 @@ def scale():
 def write():
     """All of it."""
     cases = backlogs()
-    parts = [HEAD, comparison(cases) if cases else "", floors(), by_converter(), transactions(), latencies(), steadily(), starts(), idling(), instructions(), scale(), (HERE / "notes.md").read_text()]
+    parts = [HEAD, comparison(cases) if cases else "", servers(cases), floors(), by_converter(), transactions(), latencies(), steadily(), starts(), idling(), instructions(), scale(), (HERE / "notes.md").read_text()]
     (HERE / "RESULTS.md").write_text("\n".join(part.rstrip() + "\n" for part in parts if part))

@@ -258,8 +258,9 @@ const HONOURED: &[ConfigKey] = &[
         .default_value("3")
         .rules(&[NonNegativeLong, Check(gathering)])
         .doc(
-            "After a read of the replication stream that brought little, the next one waits so long for more: the small transactions of a busy \
-             server are taken together. An event waits at most so long. More costs less CPU. 0 = nothing waits.",
+            "After a read of the replication stream that left nothing unread, the next one waits so long for more: the small transactions of a busy \
+             server are taken together. An event waits at most so long; where a server on the same machine, or next to it, sends without a break \
+             twice as long, 6 ms at most, which spares it most of what sending costs it. More costs less CPU. 0 = nothing waits.",
         )
         .unlisted(),
     long("rowtide.stream.silence.timeout.ms", Low, "Silence of the stream")

@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use postgres_protocol::message::backend::{
     Message, NOTICE_RESPONSE_TAG, NOTIFICATION_RESPONSE_TAG, PARAMETER_STATUS_TAG, READY_FOR_QUERY_TAG,
 };
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::lookup_host;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -326,24 +325,18 @@ async fn open_stream(
     encryption: Encryption,
 ) -> Result<Stream, ClientError> {
     let failed = |error| ClientError::io(format!("connecting to {address}"), error);
-    let mut tcp = TcpStream::connect(address).await.map_err(failed)?;
-    tcp.set_nodelay(true).map_err(failed)?;
-    if options.tcp_keepalive {
-        let every = Duration::from_secs(60);
-        let keepalive = socket2::TcpKeepalive::new().with_time(every).with_interval(every / 6);
-        socket2::SockRef::from(&tcp).set_tcp_keepalive(&keepalive).map_err(failed)?;
-    }
+    let mut socket = Socket::connect(address, options.tcp_keepalive).await.map_err(failed)?;
     if encryption == Encryption::None {
-        return Ok(Stream::Plain(Socket::new(tcp)));
+        return Ok(Stream::Plain(socket));
     }
     // files are read before the server is asked, so that their errors do not depend on it
     let config = tls::client_config(&options.ssl)?;
     let mut request = bytes::BytesMut::new();
     frontend::ssl_request(&mut request);
-    tcp.write_all(&request).await.map_err(failed)?;
-    match tcp.read_u8().await.map_err(failed)? {
+    socket.write_all(&request).await.map_err(failed)?;
+    match socket.read_u8().await.map_err(failed)? {
         b'S' => {}
-        b'N' if encryption == Encryption::Offered => return Ok(Stream::Plain(Socket::new(tcp))),
+        b'N' if encryption == Encryption::Offered => return Ok(Stream::Plain(socket)),
         b'N' => {
             return Err(ClientError::Tls(format!(
                 "the server at {address} does not offer TLS (ssl=off), and sslmode asks for it: set ssl=on there, or sslmode=disable"
@@ -356,7 +349,7 @@ async fn open_stream(
         }
     }
     let connector = TlsConnector::from(Arc::new(config));
-    match connector.connect(tls::server_name(host)?, Socket::new(tcp)).await {
+    match connector.connect(tls::server_name(host)?, socket).await {
         Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
         Err(error) => Err(ClientError::Tls(format!("handshake with {host} ({address}): {error}"))),
     }

@@ -1,12 +1,23 @@
 //! The byte stream below a connection: TCP, or TLS over it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
+
+/// A server that takes a connection within this is on the same machine, or next to it.
+const NEAR: Duration = Duration::from_micros(300);
+/// Bytes that a bounded socket takes unread: as much as Linux grants without being told to (`net.core.rmem_max`).
+const UNREAD: usize = 212_992;
+/// How long a connection is silent before the kernel asks for a sign of life.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// A connected socket.
 pub(super) enum Stream {
@@ -24,6 +35,15 @@ impl Stream {
         match self {
             Self::Plain(_) => None,
             Self::Tls(tls) => tls.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(AsRef::as_ref),
+        }
+    }
+
+    /// Keeps what may wait unread small, where the server is near: gives whether it is. Left to itself it grows to megabytes,
+    /// without which a server far away would wait for us.
+    pub(super) fn bound(&self) -> io::Result<bool> {
+        match self {
+            Self::Plain(socket) => socket.bound(),
+            Self::Tls(tls) => tls.get_ref().0.bound(),
         }
     }
 
@@ -70,7 +90,10 @@ impl AsyncWrite for Stream {
 
 /// A TCP socket. Whoever means not to read for a while can leave it unwatched: epoll then has no wake-up for each packet
 /// that comes meanwhile. The next use watches it again.
-pub(super) struct Socket(Watch);
+pub(super) struct Socket {
+    watch: Watch,
+    near: bool,
+}
 
 enum Watch {
     On(TcpStream),
@@ -80,12 +103,27 @@ enum Watch {
 }
 
 impl Socket {
-    pub(super) fn new(tcp: TcpStream) -> Self {
-        Self(Watch::On(tcp))
+    pub(super) async fn connect(address: SocketAddr, keepalive: bool) -> io::Result<Self> {
+        let begun = Instant::now();
+        let tcp = TcpStream::connect(address).await?;
+        let near = begun.elapsed() < NEAR || tcp.local_addr()?.ip() == address.ip();
+        tcp.set_nodelay(true)?;
+        if keepalive {
+            let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 6);
+            SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
+        }
+        Ok(Self { watch: Watch::On(tcp), near })
+    }
+
+    fn bound(&self) -> io::Result<bool> {
+        if let (Watch::On(tcp), true) = (&self.watch, self.near) {
+            SockRef::from(tcp).set_recv_buffer_size(UNREAD)?;
+        }
+        Ok(self.near)
     }
 
     fn unwatch(&mut self) -> io::Result<()> {
-        self.0 = match std::mem::replace(&mut self.0, Watch::Lost) {
+        self.watch = match std::mem::replace(&mut self.watch, Watch::Lost) {
             Watch::On(tcp) => Watch::Off(tcp.into_std()?),
             unwatched => unwatched,
         };
@@ -93,12 +131,12 @@ impl Socket {
     }
 
     fn watched(&mut self) -> io::Result<Pin<&mut TcpStream>> {
-        if let Watch::Off(_) = &self.0
-            && let Watch::Off(tcp) = std::mem::replace(&mut self.0, Watch::Lost)
+        if let Watch::Off(_) = &self.watch
+            && let Watch::Off(tcp) = std::mem::replace(&mut self.watch, Watch::Lost)
         {
-            self.0 = Watch::On(TcpStream::from_std(tcp)?);
+            self.watch = Watch::On(TcpStream::from_std(tcp)?);
         }
-        match &mut self.0 {
+        match &mut self.watch {
             Watch::On(tcp) => Ok(Pin::new(tcp)),
             Watch::Off(_) | Watch::Lost => Err(io::ErrorKind::NotConnected.into()),
         }
@@ -135,9 +173,9 @@ mod tests {
     #[tokio::test]
     async fn a_socket_that_was_not_watched_has_what_came_meanwhile() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut socket = Socket::connect(listener.local_addr().unwrap(), true).await.unwrap();
         let (mut server, _) = listener.accept().await.unwrap();
-        let mut socket = Socket::new(tcp);
+        assert!(socket.bound().unwrap(), "it is on this machine");
         let mut read = [0; 6];
         for _ in 0..2 {
             socket.unwatch().unwrap();

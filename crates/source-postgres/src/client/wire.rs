@@ -32,6 +32,8 @@ pub(super) struct Wire {
     unflushed: bool,
     oversized: bool,
     piece: usize,
+    /// the last read took all that had come
+    emptied: bool,
     /// the longest wait for a byte of the server
     pub(super) patience: Option<Duration>,
 }
@@ -54,6 +56,7 @@ impl Wire {
             unflushed: false,
             oversized: false,
             piece,
+            emptied: false,
             patience: None,
         }
     }
@@ -108,6 +111,7 @@ impl Wire {
     async fn fill(&mut self, wanted: usize) -> Result<(), ClientError> {
         self.make_room(wanted);
         let patience = self.patience;
+        let room = self.input.capacity() - self.input.len();
         let reading = poll_fn(|cx| {
             if self.unflushed
                 && let Poll::Ready(Err(error)) = self.poll_flush(cx)
@@ -122,7 +126,13 @@ impl Wire {
             None => reading.await?,
             Some(patience) => timeout(patience, reading).await.map_err(|_| silent(patience))??,
         };
+        self.emptied = read < room;
         if read == 0 { Err(ClientError::closed("reading from the server")) } else { Ok(()) }
+    }
+
+    /// Whether the last read took all that had come.
+    pub(super) fn is_emptied(&self) -> bool {
+        self.emptied
     }
 
     fn make_room(&mut self, wanted: usize) {
