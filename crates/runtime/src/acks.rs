@@ -13,6 +13,8 @@ use rowtide_api::{SourcePartition, SourcePosition, ToOffset};
 /// fewer than a span of those before it.
 const MANY: usize = 1024;
 const SPAN: u64 = 16;
+/// Places that are kept while nothing is under way: a burst's are given back.
+const KEPT: usize = 128;
 
 /// Tracks the records of one task. Sequence numbers are the task's own, from 0 and without gaps; every source
 /// partition has a prefix of its own (DESIGN, invariant 1).
@@ -153,6 +155,10 @@ impl AckTracker {
         }
         if self.base == before {
             return;
+        }
+        if self.acked.is_empty() {
+            self.acked.shrink_to(KEPT);
+            self.partitions.iter_mut().for_each(|partition| partition.waiting.shrink_to(KEPT));
         }
         for index in 0..self.partitions.len() {
             if matches!(self.partitions[index].waiting.front(), Some(Waiting { need: Need::AllBefore(_), .. })) {

@@ -6,6 +6,8 @@
 //! The server needs wal_level=logical and max_prepared_transactions. Output: a line for each message, in hexadecimal,
 //! under a heading for each stream.
 
+use std::collections::VecDeque;
+
 use rowtide_source_postgres::client::{ClientError, ConnectOptions, Connection, ReplicationMessage, StartReplication};
 use rowtide_source_postgres::decode::{Decoder, Message};
 
@@ -171,7 +173,7 @@ async fn capture(options: &ConnectOptions, slot: &str, plugin: &[(&str, &str)]) 
         options: plugin.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
     };
     let mut stream = Connection::connect(&options).await?.start_replication(&wanted).await?;
-    let (mut batch, mut decoder) = (Vec::new(), Decoder::new());
+    let (mut batch, mut decoder) = (VecDeque::new(), Decoder::new());
     loop {
         stream.next_batch(&mut batch).await?;
         for message in batch.drain(..) {

@@ -1,6 +1,7 @@
 //! The client against a real server: connecting, SQL, COPY, cancelling, replication. The server is the one that
 //! `ROWTIDE_TEST_PG` names.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -261,7 +262,7 @@ impl Replicated {
 
 /// Ids of inserted rows, and the end of the last transaction, until `last` has come and its transaction is over.
 async fn read_until(stream: &mut ReplicationStream, last: &str) -> (Vec<String>, u64) {
-    let (mut ids, mut out) = (Vec::new(), Vec::new());
+    let (mut ids, mut out) = (Vec::new(), VecDeque::new());
     loop {
         stream.next_batch(&mut out).await.unwrap();
         for message in out.drain(..) {
@@ -331,7 +332,7 @@ async fn a_reader_that_is_interrupted_all_the_time_misses_nothing() {
             .await
             .unwrap();
     });
-    let (mut expected, mut out, mut interrupted, mut largest) = (1u32, Vec::new(), 0, 0);
+    let (mut expected, mut out, mut interrupted, mut largest) = (1u32, VecDeque::new(), 0, 0);
     while expected <= 30002 {
         tokio::select! {
             biased;
@@ -369,7 +370,7 @@ async fn small_transactions_are_read_together() {
             .await
             .unwrap();
     });
-    let (mut reads, mut inserts, mut out) = (0, 0, Vec::new());
+    let (mut reads, mut inserts, mut out) = (0, 0, VecDeque::new());
     let begun = Instant::now();
     while inserts < 500 {
         stream.next_batch(&mut out).await.unwrap();
@@ -394,7 +395,7 @@ async fn the_server_asks_for_a_status_and_gets_it() {
     db.sql.execute("INSERT INTO t VALUES (1, 'a')").await.unwrap();
     read_until(&mut stream, "1").await;
     stream.send_status(1, 0, 0, true).await.unwrap();
-    let mut out = Vec::new();
+    let mut out = VecDeque::new();
     while !out.iter().any(|message| matches!(message, ReplicationMessage::Keepalive { wal_end, .. } if *wal_end > 0)) {
         stream.next_batch(&mut out).await.unwrap();
     }

@@ -241,7 +241,8 @@ impl Accumulator {
         let open = partition.queue.back().filter(|batch| batch.id >= closed_below);
         let fits = open.is_some_and(|b| matches!(&b.body, Body::Open(o) if o.len() + size <= batch_size));
         if !fits {
-            // Somewhat more than the largest one: a buffer that falls short by a few bytes is copied to one of twice the size.
+            // Somewhat more than the one before: a buffer that falls short by a few bytes is copied to one of twice the size.
+            partition.size_hint = partition.filled.max(partition.size_hint / 2);
             let capacity = (partition.size_hint + partition.size_hint / 8).max(size).min(batch_size.max(size));
             partition.queue.push_back(Batch {
                 id: self.next_id,
@@ -268,7 +269,7 @@ impl Accumulator {
             let grown = builder.len() - before;
             batch.reserved += grown;
             batch.tokens.push(record.token);
-            partition.size_hint = partition.size_hint.max(builder.len());
+            partition.filled = builder.len();
             self.used += grown;
         }
         self.list(at);

@@ -102,7 +102,9 @@ pub(super) struct Partition {
     pub stopped: bool,
     /// The number of the last transaction that it was added to; 0 for none.
     pub added_in: u64,
-    /// Size of the last batch, for the next one's buffer.
+    /// Size of the last batch.
+    pub filled: usize,
+    /// What the next one's buffer is to hold: as much as the last one, half of what was expected of that at least.
     pub size_hint: usize,
 }
 
@@ -122,6 +124,7 @@ impl Partition {
             bump: false,
             stopped: false,
             added_in: 0,
+            filled: 0,
             size_hint: 512,
         }
     }

@@ -203,6 +203,7 @@ impl Connection {
             Message::NotificationResponse(_) => Ok(None),
             Message::ReadyForQuery(body) => {
                 self.pending = self.pending.saturating_sub(1);
+                self.wire.let_go();
                 self.status = match body.status() {
                     b'T' => TransactionStatus::Open,
                     b'E' => TransactionStatus::Failed,

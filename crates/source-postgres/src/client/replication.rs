@@ -2,6 +2,7 @@
 //!
 //! Specification: PostgreSQL manual, "Streaming Replication Protocol".
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes};
@@ -199,7 +200,7 @@ impl ReplicationStream {
 
     /// Waits for messages and appends all that are in the read buffer to `out`: at least one, at most
     /// [`super::ConnectOptions::read_buffer`] bytes but for a single larger one. May be dropped while it waits.
-    pub async fn next_batch(&mut self, out: &mut Vec<ReplicationMessage>) -> Result<(), ClientError> {
+    pub async fn next_batch(&mut self, out: &mut VecDeque<ReplicationMessage>) -> Result<(), ClientError> {
         self.rest().await?;
         loop {
             let data = self.connection.wire.take_copy_data()?;
@@ -288,12 +289,12 @@ impl ReplicationStream {
     }
 }
 
-fn read_batch(data: &Bytes, out: &mut Vec<ReplicationMessage>) -> Result<(), ClientError> {
+fn read_batch(data: &Bytes, out: &mut VecDeque<ReplicationMessage>) -> Result<(), ClientError> {
     let mut at = 0;
     while let Some(front) = header(&data[at..])? {
         let body = &data[at + HEADER..at + front.len];
         at += front.len;
-        out.push(match stream_message(body).map_err(ClientError::protocol)? {
+        out.push_back(match stream_message(body).map_err(ClientError::protocol)? {
             StreamMessage::XLogData { start, end, sent, data: payload } => {
                 ReplicationMessage::Data { wal_start: start, wal_end: end, sent, data: data.slice_ref(payload) }
             }

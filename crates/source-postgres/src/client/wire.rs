@@ -51,7 +51,7 @@ impl Wire {
         let piece = piece.max(2 * LEAST_ROOM);
         Self {
             stream,
-            input: BytesMut::with_capacity(piece),
+            input: BytesMut::new(),
             output: BytesMut::new(),
             unflushed: false,
             oversized: false,
@@ -104,7 +104,11 @@ impl Wire {
             }
             end += front.len;
         }
-        Ok(self.input.split_to(end).freeze())
+        let taken = self.input.split_to(end).freeze();
+        if self.input.capacity() < self.piece / 2 {
+            self.let_go();
+        }
+        Ok(taken)
     }
 
     /// Reads at least one byte more, and meanwhile sends what is queued.
@@ -133,6 +137,14 @@ impl Wire {
     /// Whether the last read took all that had come.
     pub(super) fn is_emptied(&self) -> bool {
         self.emptied
+    }
+
+    /// Holds no read buffer until the next read, if all is taken. Sessions wait most of the time, and the buffer that one lets go
+    /// is the next one's, while the processor's caches still hold it.
+    pub(super) fn let_go(&mut self) {
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
     }
 
     fn make_room(&mut self, wanted: usize) {

@@ -62,7 +62,6 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
     state.progress(out)?;
     out.flush().await?;
     let mut asked = control.clone();
-    let mut messages = Vec::new();
     let mut waiting = VecDeque::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -70,10 +69,9 @@ pub async fn run(database: &mut Postgres, out: &mut Dispatcher, mut control: Con
     loop {
         let held = rounds.hold_stream();
         tokio::select! {
-            read = stream.next_batch(&mut messages), if !held => {
+            read = stream.next_batch(&mut waiting), if !held => {
                 read.map_err(|error| explain("reading the replication stream", error))?;
                 out.read_clock();
-                waiting.extend(messages.drain(..));
                 state.heard = Instant::now();
             }
             changed = control.stored.changed() => state.stored(changed)?,
