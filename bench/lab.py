@@ -117,6 +117,14 @@ def cpu_seconds(pid):
     return time.clock_gettime((~pid << 3) | 2)
 
 
+def busy_cores(seconds):
+    """How many cores' worth of work all processes do, looked at for so long."""
+    idle = lambda: int(Path("/proc/stat").read_text().split("\n")[0].split()[4]) / os.sysconf("SC_CLK_TCK")
+    before = idle()
+    time.sleep(seconds)
+    return max(os.cpu_count() - (idle() - before) / seconds, 0)
+
+
 def memory(pid, key):
     """A figure of /proc/PID/status in MB: VmRSS, VmHWM."""
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(key))

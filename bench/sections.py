@@ -31,11 +31,11 @@ def keep(section, runs, **what):
     cpu = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
     machine = f"{os.cpu_count()} cores of {cpu[1] if cpu else platform.machine()}"
     DATA.mkdir(exist_ok=True)
-    body = {"date": time.strftime("%F"), "machine": machine, "load_average_before": LOAD_BEFORE, **what, "runs": runs}
+    body = {"date": time.strftime("%F"), "machine": machine, "busy_cores_before": BUSY_BEFORE, **what, "runs": runs}
     (DATA / f"{section}.json").write_text(json.dumps(body, indent=1, default=lambda value: round(value, 3)) + "\n")
 
 
-LOAD_BEFORE = round(os.getloadavg()[0], 1)
+BUSY_BEFORE = round(lab.busy_cores(2), 1)
 
 
 def say(figures):
