@@ -176,6 +176,11 @@ mod tests {
         let mut socket = Socket::connect(listener.local_addr().unwrap(), true).await.unwrap();
         let (mut server, _) = listener.accept().await.unwrap();
         assert!(socket.bound().unwrap(), "it is on this machine");
+        let Watch::On(tcp) = &socket.watch else { panic!("it is watched") };
+        assert!(
+            (UNREAD..=2 * UNREAD).contains(&SockRef::from(tcp).recv_buffer_size().unwrap()),
+            "the kernel counts its own part"
+        );
         let mut read = [0; 6];
         for _ in 0..2 {
             socket.unwatch().unwrap();
