@@ -114,7 +114,7 @@ def servers(cases):
     """What the database's own process uses to send a backlog."""
     rows = []
     for label, found, wanted in cases:
-        if all("server_cpu_per_million" in run for run in found.runs(**wanted) if "worker" in run):
+        if all("server_cpu_per_million" in run for run in found.runs(**wanted)):
             peer, rowtide = (found.middle("server_cpu_per_million", worker=worker, **wanted) for worker in ("peer", "rowtide"))
             rows.append([label, number(peer), number(rowtide), f"{peer / rowtide:.1f}"])
     if not rows:

@@ -233,10 +233,13 @@ impl ReplicationStream {
     /// what finds the socket full it sends together: so it gets the time to fill it.
     fn has_read(&mut self, bytes: usize) {
         let now = Instant::now();
-        let soon = now.duration_since(self.waiting_since) < self.gather && self.connection.wire.is_emptied();
-        let rest = if bytes < LITTLE { self.gather } else { FILLING.min(2 * self.gather) };
+        let soon = now.duration_since(self.waiting_since) < self.gather && self.connection.wire.emptied;
+        let rest = match bytes < LITTLE {
+            true => Some(self.gather),
+            false => self.bounded.then(|| FILLING.min(2 * self.gather)),
+        };
         self.waiting_since = now;
-        self.rest_until = (soon && (bytes < LITTLE || self.bounded)).then(|| now + rest);
+        self.rest_until = rest.filter(|_| soon).map(|rest| now + rest);
     }
 
     /// Lets more come.

@@ -33,7 +33,7 @@ pub(super) struct Wire {
     oversized: bool,
     piece: usize,
     /// the last read took all that had come
-    emptied: bool,
+    pub(super) emptied: bool,
     /// the longest wait for a byte of the server
     pub(super) patience: Option<Duration>,
 }
@@ -105,6 +105,7 @@ impl Wire {
             end += front.len;
         }
         let taken = self.input.split_to(end).freeze();
+        // only so much, since what is taken keeps its whole piece alive: many small reads would hold one each
         if self.input.capacity() < self.piece / 2 {
             self.let_go();
         }
@@ -132,11 +133,6 @@ impl Wire {
         };
         self.emptied = read < room;
         if read == 0 { Err(ClientError::closed("reading from the server")) } else { Ok(()) }
-    }
-
-    /// Whether the last read took all that had come.
-    pub(super) fn is_emptied(&self) -> bool {
-        self.emptied
     }
 
     /// Holds no read buffer until the next read, if all is taken. Sessions wait most of the time, and the buffer that one lets go
