@@ -37,6 +37,7 @@ class Load:
         lab.need_room(self.events * (3500 if "wide" in self.include else 750) / 1e9)  # table, log, and what the server spills of a large transaction
         lab.psql("checkpoint")
         lab.psql(self.write)
+        lab.psql("checkpoint")  # not while a worker is measured
 
     def take(self):
         """A slot that nobody has read -> its name and its position."""

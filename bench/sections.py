@@ -98,7 +98,7 @@ def wide():
 
 def tables():
     """Inserts into 100 tables, each with a topic."""
-    keep("tables", pairs(loads.many_tables(100, CHANGES // 4), [{}]), changes=CHANGES // 4, tables=100)
+    keep("tables", pairs(loads.many_tables(100, CHANGES), [{}]), changes=CHANGES, tables=100)
 
 
 def huge():
