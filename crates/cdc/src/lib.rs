@@ -23,6 +23,7 @@ pub mod markers;
 pub mod naming;
 pub mod notification;
 pub mod options;
+mod pool;
 pub mod progress;
 pub mod settings;
 pub mod shape;

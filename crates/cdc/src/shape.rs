@@ -13,6 +13,7 @@ use crate::adjust::NameAdjuster;
 use crate::columns::ColumnRules;
 use crate::filters::ColumnFilter;
 use crate::naming::TopicNaming;
+use crate::pool::Pool;
 use crate::table::{Column, ColumnTypes, Table};
 use crate::table_schema::{KeySchema, TableSchema};
 use crate::transaction;
@@ -32,6 +33,7 @@ pub struct TableShaper {
     keys: Vec<JavaRegex>,
     source: SchemaRef,
     transaction: SchemaRef,
+    pool: Pool,
 }
 
 impl TableShaper {
@@ -46,6 +48,7 @@ impl TableShaper {
             keys: key_patterns(config.props().get("message.key.columns").unwrap_or_default())?,
             source,
             transaction: transaction::block_schema(),
+            pool: Pool::default(),
         })
     }
 
@@ -54,8 +57,9 @@ impl TableShaper {
         &self.naming
     }
 
-    /// Shapes one version of a table.
-    pub fn shape(&self, table: Table, types: &dyn ColumnTypes) -> Result<TableSchema> {
+    /// Shapes one version of a table. Whose schemas are as they were has the very same ones.
+    pub fn shape(&mut self, mut table: Table, types: &dyn ColumnTypes) -> Result<TableSchema> {
+        self.share_names(&mut table);
         let topic = self.naming.data(&table.id);
         let mut layout = Layout::default();
         let row = self.row(&table, types, &topic, &mut layout)?;
@@ -76,7 +80,14 @@ impl TableShaper {
         })
     }
 
-    fn row(&self, table: &Table, types: &dyn ColumnTypes, topic: &str, layout: &mut Layout) -> Result<SchemaRef> {
+    fn share_names(&mut self, table: &mut Table) {
+        let columns = table.columns.iter_mut().flat_map(|column| [&mut column.name, &mut column.type_name]);
+        for name in columns.chain(&mut table.key) {
+            *name = self.pool.name(name);
+        }
+    }
+
+    fn row(&mut self, table: &Table, types: &dyn ColumnTypes, topic: &str, layout: &mut Layout) -> Result<SchemaRef> {
         let mut fields = Vec::with_capacity(table.columns.len());
         for (index, column) in table.columns.iter().enumerate() {
             if !self.columns.is_included(&table.id, &column.name) {
@@ -86,22 +97,23 @@ impl TableShaper {
             let fallback = fallback(column, &schema, types);
             let (schema, mapper) = self.rules.apply(&table.id, column, schema);
             // values that carry their schema must carry the one of the field
-            let schema = schema.shared();
+            let schema = self.pool.schema(schema);
             let place = layout.add(index, fallback, schema.clone());
             layout.mappers.extend(mapper.map(|mapper| (place, mapper)));
             fields.push(self.field(column, schema));
         }
         let fields = distinct(fields, table)?;
-        Ok(Schema::structure(fields).named(self.schema_names.adjust(&format!("{topic}.Value"))).optional().shared())
+        let row = Schema::structure(fields).named(self.schema_names.adjust(&format!("{topic}.Value"))).optional();
+        Ok(self.pool.schema(row))
     }
 
-    fn key(&self, table: &Table, types: &dyn ColumnTypes, topic: &str, layout: &mut Layout) -> Result<Option<KeySchema>> {
+    fn key(&mut self, table: &Table, types: &dyn ColumnTypes, topic: &str, layout: &mut Layout) -> Result<Option<KeySchema>> {
         let mut fields = Vec::new();
         let mut places = Vec::new();
         for index in self.key_columns(table) {
             let column = &table.columns[index];
             // a key has no parameters of column options
-            let Some(schema) = column_schema(table, column, types).map(Schema::shared) else { continue };
+            let Some(schema) = column_schema(table, column, types).map(|schema| self.pool.schema(schema)) else { continue };
             let place = match layout.columns.iter().position(|have| *have == index) {
                 Some(place) => place,
                 None => layout.add(index, fallback(column, &schema, types), schema.clone()),
@@ -111,15 +123,16 @@ impl TableShaper {
         }
         let mut appended = Vec::new();
         if let Some((name, value)) = self.naming.key_field(&table.id) {
-            fields.push(Field::new(name, Schema::new(Kind::String)));
+            let schema = self.pool.schema(Schema::new(Kind::String));
+            fields.push(self.pool.field(name, schema));
             appended.push(Value::string(value));
         }
         if fields.is_empty() {
             return Ok(None);
         }
         let fields = distinct(fields, table)?;
-        let schema = Schema::structure(fields).named(self.schema_names.adjust(&format!("{topic}.Key"))).shared();
-        Ok(Some(KeySchema { schema, fields: places, appended }))
+        let schema = Schema::structure(fields).named(self.schema_names.adjust(&format!("{topic}.Key")));
+        Ok(Some(KeySchema { schema: self.pool.schema(schema), fields: places, appended }))
     }
 
     /// The columns that `message.key.columns` names, in the order of its entries; else those of the primary key.
@@ -140,24 +153,26 @@ impl TableShaper {
         chosen
     }
 
-    fn field(&self, column: &Column, schema: SchemaRef) -> Field {
-        Field::new(self.field_names.adjust(&column.name), schema)
+    fn field(&mut self, column: &Column, schema: SchemaRef) -> Field {
+        self.pool.field(&self.field_names.adjust(&column.name), schema)
     }
 
-    fn envelope(&self, topic: &str, row: &SchemaRef) -> SchemaRef {
-        let long = || Schema::new(Kind::Int64).optional();
-        let fields = vec![
-            Field::new("before", row.clone()),
-            Field::new("after", row.clone()),
-            Field::new("source", self.source.clone()),
-            Field::new("transaction", self.transaction.clone()),
-            Field::new("op", Schema::new(Kind::String)),
-            Field::new("ts_ms", long()),
-            Field::new("ts_us", long()),
-            Field::new("ts_ns", long()),
+    fn envelope(&mut self, topic: &str, row: &SchemaRef) -> SchemaRef {
+        let operation = self.pool.schema(Schema::new(Kind::String));
+        let time = self.pool.schema(Schema::new(Kind::Int64).optional());
+        let fields = [
+            ("before", row),
+            ("after", row),
+            ("source", &self.source),
+            ("transaction", &self.transaction),
+            ("op", &operation),
+            ("ts_ms", &time),
+            ("ts_us", &time),
+            ("ts_ns", &time),
         ];
+        let fields = fields.into_iter().map(|(name, schema)| self.pool.field(name, schema.clone())).collect();
         let name = self.schema_names.adjust(&format!("{topic}.Envelope"));
-        Schema::structure(fields).named(name).versioned(ENVELOPE_VERSION).shared()
+        self.pool.schema(Schema::structure(fields).named(name).versioned(ENVELOPE_VERSION))
     }
 }
 
@@ -270,6 +285,24 @@ mod tests {
         assert_eq!(schema(&shaped.key.as_ref().unwrap().schema), theirs["key"]["schema"]);
         assert_eq!(schema(&shaped.envelope), theirs["value"]["schema"]);
         assert_eq!(&*shaped.name, "public.customers");
+    }
+
+    #[test]
+    fn a_table_that_is_described_again_as_it_was_has_the_same_schemas() {
+        config(&[("topic.prefix", "p")], |config| {
+            let mut shaper = TableShaper::read(&config, source_schema()).unwrap();
+            let mut shaped = |change: fn(&mut Table)| {
+                let mut table = customers();
+                change(&mut table);
+                shaper.shape(table, &Texts).unwrap()
+            };
+            let first = shaped(|_| ());
+            let again = shaped(|table| table.comment = Some("analysed".into()));
+            assert!(Arc::ptr_eq(&first.row, &again.row) && Arc::ptr_eq(&first.envelope, &again.envelope));
+            let altered = shaped(|table| table.columns[1].optional = true);
+            assert_ne!(first.row, altered.row);
+            assert!(Arc::ptr_eq(&first.key.unwrap().schema, &altered.key.unwrap().schema), "what was not altered");
+        });
     }
 
     #[test]

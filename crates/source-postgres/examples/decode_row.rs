@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rowtide_api::{Props, Result, Value};
-use rowtide_cdc::{ColumnTypes, TableId};
+use rowtide_cdc::ColumnTypes;
 use rowtide_source_postgres::decode::Part;
 use rowtide_source_postgres::options::postgres_config_def;
 use rowtide_source_postgres::slab::Slab;
@@ -47,7 +47,7 @@ fn main() -> Result<()> {
     for (oid, modifier, text) in COLUMNS {
         let column = types.column("c", oid, modifier, None);
         let Some(schema) = types.schema(&column) else { continue };
-        let decoder = types.decoder(&TableId::in_schema("s", "t"), &column, &schema.shared());
+        let decoder = types.decoder(&"s.t".into(), &column, &schema.shared());
         columns.push((decoder, whole.len()..whole.len() + text.len()));
         whole.push_str(text);
     }

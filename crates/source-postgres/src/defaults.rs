@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use rowtide_api::{Kind, Schema, Value};
-use rowtide_cdc::{Column, TableId};
+use rowtide_cdc::Column;
 
 use crate::types::PgTypes;
 use crate::values::ColumnDecoder;
@@ -66,7 +66,7 @@ pub fn of(types: &PgTypes, column: &Column, schema: &Schema) -> Option<Value> {
     }
     // one bit of several counts as a boolean's text would
     let schema = schema.clone().optional().shared();
-    let decoder = ColumnDecoder::new(&TableId::in_schema("", ""), &Column { optional: true, ..column.clone() }, &schema, types);
+    let decoder = ColumnDecoder::new(&"".into(), &Column { optional: true, ..column.clone() }, &schema, types);
     let value = decoder.literal(&Bytes::from(text))?;
     if value.is_null() { None } else { Some(value) }
 }

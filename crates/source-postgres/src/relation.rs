@@ -75,7 +75,7 @@ pub fn decoders(schema: &TableSchema, table: &Table, types: &PgTypes) -> Vec<Opt
         .map(|column| {
             let index = schema.table.column(&column.name)?;
             let place = schema.layout.iter().position(|column| *column == index)?;
-            Some((place, types.decoder(&schema.id, column, &schema.column_schemas[place])))
+            Some((place, types.decoder(&schema.name, column, &schema.column_schemas[place])))
         })
         .collect()
 }

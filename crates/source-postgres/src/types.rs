@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rowtide_api::config::Config;
 use rowtide_api::{Result, SchemaRef};
-use rowtide_cdc::{Column, TableId};
+use rowtide_cdc::Column;
 
 use crate::client::Row;
 use crate::values::ColumnDecoder;
@@ -328,8 +328,8 @@ impl PgTypes {
         column
     }
 
-    /// How the column's text becomes values of `schema`.
-    pub fn decoder(&self, table: &TableId, column: &Column, schema: &SchemaRef) -> ColumnDecoder {
+    /// How the text of a column of `table` (`schema.table`) becomes values of `schema`.
+    pub fn decoder(&self, table: &Arc<str>, column: &Column, schema: &SchemaRef) -> ColumnDecoder {
         ColumnDecoder::new(table, column, schema, self)
     }
 }

@@ -10,7 +10,7 @@ use base64::Engine;
 use bytes::Bytes;
 use proptest::prelude::*;
 use rowtide_api::{Kind, Props, Schema, Value};
-use rowtide_cdc::{Column, ColumnTypes, TableId};
+use rowtide_cdc::{Column, ColumnTypes};
 use rowtide_source_postgres::decode::{DecodeError, Part, copy_text_row};
 use rowtide_source_postgres::options::postgres_config_def;
 use rowtide_source_postgres::slab::Slab;
@@ -78,7 +78,7 @@ fn decoded(options: &[(&str, &str)]) -> Vec<(String, Schema, Vec<Value>)> {
     for (index, column) in columns(&types).iter().enumerate() {
         let Some(schema) = types.schema(column) else { continue };
         let schema = Schema { optional: column.optional || schema.optional, ..schema };
-        let decoder = types.decoder(&TableId::in_schema("public", "all_types"), column, &schema.clone().shared());
+        let decoder = types.decoder(&"public.all_types".into(), column, &schema.clone().shared());
         let value =
             |row: &Fields| row[index].as_ref().map_or(Value::Null, |raw| decoder.text(raw.into(), &mut Slab::default()).unwrap());
         decoded.push((column.name.to_string(), schema, rows.iter().map(value).collect()));
@@ -302,7 +302,7 @@ fn what_is_no_number_becomes_null_or_stops_the_connector_as_asked() {
         let column = types.column("m", 1700, 655_366, None);
         let schema = types.schema(&column).unwrap().optional().shared();
         types
-            .decoder(&TableId::in_schema("public", "numeric_nan"), &column, &schema)
+            .decoder(&"public.numeric_nan".into(), &column, &schema)
             .text((&Bytes::from_static(b"NaN")).into(), &mut Slab::default())
     };
     assert_eq!(decode("warn").unwrap(), Value::Null);
@@ -317,7 +317,7 @@ fn unchanged_values_have_the_placeholder_of_their_type() {
     let unavailable = |oid: u32| {
         let column = types.column("c", oid, -1, None);
         let schema = types.schema(&column).unwrap().optional().shared();
-        types.decoder(&TableId::in_schema("s", "t"), &column, &schema).unavailable()
+        types.decoder(&"s.t".into(), &column, &schema).unavailable()
     };
     let text = || Value::string("a\u{fffd}");
     assert_eq!(unavailable(25), text());
@@ -356,7 +356,7 @@ proptest! {
             for column in [&column, &Column { default, ..column.clone() }, &strange] {
                 let Some(schema) = types.schema(column) else { continue };
                 schema.default.iter().for_each(|default| drop(value_json(default, &schema)));
-                let decoder = types.decoder(&TableId::in_schema("s", "t"), column, &schema.clone().optional().shared());
+                let decoder = types.decoder(&"s.t".into(), column, &schema.clone().optional().shared());
                 for raw in [&spoilt, &head.to_vec(), &random] {
                     if let Ok(value) = decoder.text((&Bytes::copy_from_slice(raw)).into(), &mut Slab::default()) {
                         value_json(&value, &schema);

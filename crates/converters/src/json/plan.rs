@@ -1,6 +1,7 @@
 //! A schema compiled for writing its values as JSON: names are escaped and defaults are written once.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
@@ -16,12 +17,16 @@ use crate::number;
 /// What the plans of one converter have in common.
 ///
 /// A struct that is part of several schemas has one plan: `before` and `after` of a table, `source` of all tables. So a table has less of its own,
-/// and what the events of a transaction have in common is kept once.
+/// and what the events of a transaction have in common is kept once. The same holds for members of one name and schema.
 pub(super) struct Shared {
     pub(super) style: Style,
     /// plans in use, by the address of their schema, which they keep alive
     structs: Mutex<HashMap<usize, Weak<StructPlan>>>,
+    members: Mutex<HashMap<MemberKey, Weak<Member>>>,
 }
+
+/// What a member is known by: whether it is the first one, its name, and the address of its schema, which it keeps alive.
+type MemberKey = (bool, Arc<str>, usize);
 
 /// How records of one schema become JSON.
 pub(super) struct JsonPlan {
@@ -40,7 +45,7 @@ pub(super) struct Node {
 /// What null becomes.
 enum OnNull {
     /// the default, already written
-    Default(Bytes),
+    Default(Box<[u8]>),
     Null,
     /// a member is left out; elsewhere it is null
     Absent,
@@ -68,12 +73,12 @@ enum Shape {
     Entries(Box<(Node, Node)>),
     Struct(Arc<StructPlan>),
     /// a struct of which one field is written
-    Union(UnionPlan),
+    Union(Box<UnionPlan>),
 }
 
 struct StructPlan {
     schema: SchemaRef,
-    members: Box<[Member]>,
+    members: Box<[Arc<Member>]>,
     /// whether a member may be absent: then each begins with a comma, and the first one's becomes the brace
     gaps: bool,
     last: LastWritten,
@@ -87,6 +92,7 @@ struct UnionPlan {
 /// A field of a struct.
 struct Member {
     name: Arc<str>,
+    _schema: SchemaRef,
     /// what stands before its value: `{"name":` or `,"name":`
     prefix: Literal,
     /// the same with what null becomes, unless that is a misfit
@@ -102,24 +108,39 @@ pub(super) fn misfit_error(misfit: Misfit, topic: &str, schema: Option<&Schema>)
 
 impl Shared {
     pub(super) fn new(style: Style) -> Self {
-        Self { style, structs: Mutex::default() }
+        Self { style, structs: Mutex::default(), members: Mutex::default() }
     }
 
     /// The plan of a struct's schema.
     fn of_struct(&self, schema: &SchemaRef, fields: &[Field]) -> Result<Arc<StructPlan>, Misfit> {
-        let structs = || self.structs.lock().unwrap_or_else(PoisonError::into_inner);
         let address = Arc::as_ptr(schema) as usize;
-        if let Some(known) = structs().get(&address).and_then(Weak::upgrade) {
-            return Ok(known);
-        }
-        let plan = Arc::new(StructPlan::compile(schema, fields, self)?);
-        let mut structs = structs();
-        if structs.len() == structs.capacity() {
-            structs.retain(|_, plan| plan.strong_count() > 0);
-        }
-        structs.insert(address, Arc::downgrade(&plan));
-        Ok(plan)
+        known_or(&self.structs, address, || StructPlan::compile(schema, fields, self))
     }
+
+    /// The plan of a struct's field; `first`: it begins with the brace.
+    fn member(&self, first: bool, field: &Field) -> Result<Arc<Member>, Misfit> {
+        let key = (first, field.name.clone(), Arc::as_ptr(&field.schema) as usize);
+        known_or(&self.members, key, || Member::compile(first, field, self)).map_err(|misfit| misfit.inside(&field.name))
+    }
+}
+
+/// What is in use by this name, else what `compile` makes of it. Not locked while it does: it may need others of the kind.
+fn known_or<K: Eq + Hash, T>(
+    known: &Mutex<HashMap<K, Weak<T>>>,
+    key: K,
+    compile: impl FnOnce() -> Result<T, Misfit>,
+) -> Result<Arc<T>, Misfit> {
+    let locked = || known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = locked().get(&key).and_then(Weak::upgrade) {
+        return Ok(known);
+    }
+    let compiled = Arc::new(compile()?);
+    let mut known = locked();
+    if known.len() == known.capacity() {
+        known.retain(|_, plan| plan.strong_count() > 0);
+    }
+    known.insert(key, Arc::downgrade(&compiled));
+    Ok(compiled)
 }
 
 impl JsonPlan {
@@ -162,15 +183,14 @@ fn envelope(schema: Option<&SchemaRef>, shared: &Shared) -> Result<Bytes, Misfit
 impl Node {
     pub(super) fn compile(schema: &SchemaRef, shared: &Shared) -> Result<Self, Misfit> {
         let shape = Shape::compile(schema, shared)?;
-        let default = schema.default.as_ref().filter(|default| shared.style.replace_null && !default.is_null());
-        let null = match default {
+        let null = match written_default(schema, shared.style) {
             Some(default) => {
                 let mut out = Vec::new();
                 shape.write(default, &mut out)?;
                 OnNull::Default(out.into())
             }
             None if schema.optional => OnNull::Null,
-            None if shared.style.dialect == Dialect::Confluent => OnNull::Absent,
+            None if may_be_absent(schema, shared.style) => OnNull::Absent,
             None => OnNull::Misfit,
         };
         Ok(Self { null, shape })
@@ -198,10 +218,21 @@ impl Node {
     }
 }
 
+/// The default that null becomes.
+fn written_default(schema: &Schema, style: Style) -> Option<&Value> {
+    schema.default.as_ref().filter(|default| style.replace_null && !default.is_null())
+}
+
+/// Whether null is not written at all where that is possible.
+fn may_be_absent(schema: &Schema, style: Style) -> bool {
+    style.dialect == Dialect::Confluent && !schema.optional && written_default(schema, style).is_none()
+}
+
 impl Member {
-    fn new(first: bool, name: &Arc<str>, node: Node) -> Self {
+    fn compile(first: bool, field: &Field, shared: &Shared) -> Result<Self, Misfit> {
+        let node = Node::compile(&field.schema, shared)?;
         let mut prefix = vec![if first { b'{' } else { b',' }];
-        text::string(name, &mut prefix);
+        text::string(&field.name, &mut prefix);
         prefix.push(b':');
         let null = match &node.null {
             OnNull::Default(default) => Some(Literal::new(&[&prefix, &default[..]].concat())),
@@ -209,7 +240,7 @@ impl Member {
             OnNull::Absent => Some(Literal::new(b"")),
             OnNull::Misfit => None,
         };
-        Self { name: name.clone(), prefix: Literal::new(&prefix), null, node }
+        Ok(Self { name: field.name.clone(), _schema: field.schema.clone(), prefix: Literal::new(&prefix), null, node })
     }
 
     #[inline(always)] // likewise
@@ -227,12 +258,9 @@ impl Member {
 
 impl StructPlan {
     fn compile(schema: &SchemaRef, fields: &[Field], shared: &Shared) -> Result<Self, Misfit> {
-        let node = |field: &Field| Node::compile(&field.schema, shared).map_err(|misfit| misfit.inside(&field.name));
-        let nodes: Vec<Node> = fields.iter().map(node).collect::<Result<_, _>>()?;
-        let gaps = nodes.iter().any(|node| matches!(node.null, OnNull::Absent));
-        let members = fields.iter().zip(nodes).enumerate();
-        let members = members.map(|(index, (field, node))| Member::new(index == 0 && !gaps, &field.name, node)).collect();
-        Ok(Self { schema: schema.clone(), members, gaps, last: LastWritten::default() })
+        let gaps = fields.iter().any(|field| may_be_absent(&field.schema, shared.style));
+        let members = fields.iter().enumerate().map(|(index, field)| shared.member(index == 0 && !gaps, field));
+        Ok(Self { schema: schema.clone(), members: members.collect::<Result<_, _>>()?, gaps, last: LastWritten::default() })
     }
 
     fn write_struct(&self, fields: &Struct, out: &mut Vec<u8>) -> Result<(), Misfit> {
@@ -317,7 +345,7 @@ impl Shape {
             }
             Kind::Struct(fields) if shared.style.dialect == Dialect::Confluent && logical::is_union(schema) => {
                 let branches = fields.iter().map(|field| Node::compile(&field.schema, shared));
-                Shape::Union(UnionPlan { schema: schema.clone(), branches: branches.collect::<Result<_, _>>()? })
+                Shape::Union(Box::new(UnionPlan { schema: schema.clone(), branches: branches.collect::<Result<_, _>>()? }))
             }
             Kind::Struct(fields) => Shape::Struct(shared.of_struct(schema, fields)?),
         })
@@ -452,6 +480,8 @@ mod tests {
         let plans: Vec<_> = (0..100).filter_map(|_| JsonPlan::compile(Some(&table()), false, &shared).ok()).collect();
         let known = || shared.structs.lock().unwrap().values().filter(|plan| plan.strong_count() > 0).count();
         assert_eq!(known(), 101, "one for each table, and one for what they have in common");
+        let members = shared.members.lock().unwrap().values().filter(|member| member.strong_count() > 0).count();
+        assert_eq!(members, 2, "source and db, however many tables have them");
         drop(plans);
         assert_eq!(known(), 0);
         drop(JsonPlan::compile(Some(&table()), false, &shared));

@@ -11,7 +11,7 @@ const BLOCK: usize = 16;
 /// JSON that is written often, such as a member's name. A short one is copied as a block of one size, which takes a few
 /// instructions where a copy of any length takes a call.
 pub(super) enum Literal {
-    Short([u8; 2 * BLOCK], usize),
+    Short([u8; 2 * BLOCK], u8),
     Long(Box<[u8]>),
 }
 
@@ -21,7 +21,7 @@ impl Literal {
         match block.get_mut(..json.len()) {
             Some(start) => {
                 start.copy_from_slice(json);
-                Self::Short(block, json.len())
+                Self::Short(block, json.len() as u8)
             }
             None => Self::Long(json.into()),
         }
@@ -30,7 +30,7 @@ impl Literal {
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         match self {
             Self::Short(block, length) => {
-                let end = out.len() + length;
+                let end = out.len() + usize::from(*length);
                 out.extend_from_slice(block);
                 out.truncate(end);
             }

@@ -15,9 +15,8 @@ const MOST_PLANS: usize = 65_536;
 pub struct Plans {
     converter: Arc<dyn Converter>,
     role: &'static str,
-    /// by the schema's address; holding the schema keeps the address its own
-    by_schema: HashMap<usize, PerSchema>,
-    count: usize,
+    /// by the schema's address and the topic
+    known: HashMap<(usize, Arc<str>), Known>,
     /// the plans used last, for data without schema and with one: most records follow one of their own kind, or its tombstone
     last: [Option<LastPlan>; 2],
 }
@@ -25,9 +24,10 @@ pub struct Plans {
 /// A plan with its topic and its schema's address.
 type LastPlan = (Arc<str>, usize, Arc<dyn EncodePlan>);
 
-struct PerSchema {
+struct Known {
+    /// keeps its address its own
     _schema: Option<SchemaRef>,
-    by_topic: HashMap<Arc<str>, Arc<dyn EncodePlan>>,
+    plan: Arc<dyn EncodePlan>,
 }
 
 /// For which data a plan is looked up.
@@ -40,7 +40,7 @@ pub struct Wanted {
 impl Plans {
     /// An empty cache; `role` is `key` or `value`, for errors.
     pub fn new(converter: Arc<dyn Converter>, role: &'static str) -> Self {
-        Self { converter, role, by_schema: HashMap::new(), count: 0, last: [None, None] }
+        Self { converter, role, known: HashMap::new(), last: [None, None] }
     }
 
     /// Makes sure that there is a plan for a datum of a record with these headers. What a registry has to be asked for first is given back: its answer goes to
@@ -54,8 +54,8 @@ impl Plans {
         if matches!(&self.last[kind], Some((last, schema, _)) if *schema == address && Arc::ptr_eq(last, topic)) {
             return Ok(None);
         }
-        if let Some(plan) = self.by_schema.get(&address).and_then(|entry| entry.by_topic.get(topic)) {
-            self.last[kind] = Some((topic.clone(), address, plan.clone()));
+        if let Some(known) = self.known.get(&(address, topic.clone())) {
+            self.last[kind] = Some((topic.clone(), address, known.plan.clone()));
             return Ok(None);
         }
         let wanted = Wanted { topic: topic.clone(), schema: datum.schema.clone() };
@@ -103,18 +103,14 @@ impl Plans {
     }
 
     fn keep(&mut self, wanted: Wanted, plan: Arc<dyn EncodePlan>) {
-        if self.count >= MOST_PLANS {
-            self.by_schema.clear();
+        if self.known.len() >= MOST_PLANS {
+            self.known.clear();
             self.last = [None, None];
-            self.count = 0;
         }
         let Wanted { topic, schema } = wanted;
         let address = address(schema.as_ref());
         self.last[usize::from(schema.is_some())] = Some((topic.clone(), address, plan.clone()));
-        let entry = self.by_schema.entry(address);
-        let entry = entry.or_insert_with(|| PerSchema { _schema: schema, by_topic: HashMap::new() });
-        entry.by_topic.insert(topic, plan);
-        self.count += 1;
+        self.known.insert((address, topic), Known { _schema: schema, plan });
     }
 
     fn context(&self, topic: &str, error: Error) -> Error {

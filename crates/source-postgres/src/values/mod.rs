@@ -19,7 +19,7 @@ use std::sync::Arc;
 use ::bytes::Bytes;
 use bytestring::ByteString;
 use rowtide_api::{Error, Kind, Result, SchemaRef, Value};
-use rowtide_cdc::{Column, TableId};
+use rowtide_cdc::Column;
 use tracing::{debug, warn};
 
 use crate::decode::Part;
@@ -85,22 +85,23 @@ pub struct ColumnDecoder {
     codec: Codec,
     unavailable: Value,
     failure: FailureMode,
-    /// what a value that cannot be read becomes, unless that stops the connector
-    missing: Value,
-    /// `schema.table.column`, for messages
-    name: Arc<str>,
+    schema: SchemaRef,
+    /// `schema.table`, for messages
+    table: Arc<str>,
+    column: Arc<str>,
 }
 
 impl ColumnDecoder {
     /// For a column and its schema.
-    pub fn new(table: &TableId, column: &Column, schema: &SchemaRef, types: &PgTypes) -> Self {
+    pub fn new(table: &Arc<str>, column: &Column, schema: &SchemaRef, types: &PgTypes) -> Self {
         let options = types.options();
         Self {
             codec: Codec::new(column.type_id, column, schema, types),
             unavailable: unavailable(column.type_id, types),
             failure: options.failure,
-            missing: if schema.optional { Value::Null } else { crate::schema::zero(schema) },
-            name: format!("{table}.{}", column.name).into(),
+            schema: schema.clone(),
+            table: table.clone(),
+            column: column.name.clone(),
         }
     }
 
@@ -119,7 +120,7 @@ impl ColumnDecoder {
 
     /// The value of a binary form; no stream or `COPY` of ours asks for one.
     pub fn binary(&self, _raw: Part<'_>) -> Result<Value> {
-        Err(Error::fatal(format!("column {}: the server sent a value in binary form, which was not asked for", self.name))
+        Err(Error::fatal(format!("column {}: the server sent a value in binary form, which was not asked for", self.name()))
             .remedy("remove the option 'binary' from 'slot.stream.params'"))
     }
 
@@ -128,20 +129,28 @@ impl ColumnDecoder {
         self.unavailable.clone()
     }
 
+    fn name(&self) -> String {
+        format!("{}.{}", self.table, self.column)
+    }
+
+    /// What a value that cannot be read becomes, unless that stops the connector.
+    fn missing(&self) -> Value {
+        if self.schema.optional { Value::Null } else { crate::schema::zero(&self.schema) }
+    }
+
     #[cold]
     fn failed(&self, error: ValueError) -> Result<Value> {
+        let name = self.name();
         match self.failure {
-            FailureMode::Fail => {
-                Err(Error::data(format!("Failed to properly convert data value for column {}: {error}", self.name))
-                    .remedy("event.converting.failure.handling.mode=warn writes null in its place"))
-            }
+            FailureMode::Fail => Err(Error::data(format!("Failed to properly convert data value for column {name}: {error}"))
+                .remedy("event.converting.failure.handling.mode=warn writes null in its place")),
             FailureMode::Warn => {
-                warn!("Failed to properly convert data value for column {}: {error}; null stands in its place", self.name);
-                Ok(self.missing.clone())
+                warn!("Failed to properly convert data value for column {name}: {error}; null stands in its place");
+                Ok(self.missing())
             }
             FailureMode::Skip => {
-                debug!("Failed to properly convert data value for column {}: {error}", self.name);
-                Ok(self.missing.clone())
+                debug!("Failed to properly convert data value for column {name}: {error}");
+                Ok(self.missing())
             }
         }
     }
