@@ -223,7 +223,7 @@ fn written_default(schema: &Schema, style: Style) -> Option<&Value> {
     schema.default.as_ref().filter(|default| style.replace_null && !default.is_null())
 }
 
-/// Whether null is not written at all where that is possible.
+/// Whether what null becomes is [`OnNull::Absent`].
 fn may_be_absent(schema: &Schema, style: Style) -> bool {
     style.dialect == Dialect::Confluent && !schema.optional && written_default(schema, style).is_none()
 }
