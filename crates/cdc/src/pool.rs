@@ -1,7 +1,7 @@
 //! What tables, and the versions of one table, have in common: schemas and names, each held once.
 //!
-//! Two things hang on it. Ten thousand tables have few kinds of columns. And the server describes a table again whenever its statistics change, mostly
-//! as it was: then its schemas must be the very same ones, for plans are kept by a schema's address.
+//! Two things hang on it. Ten thousand tables have few kinds of columns. And the server describes a table again after an `ANALYZE` or a `GRANT`,
+//! mostly as it was: then its schemas must be the very same ones, for plans are kept by a schema's address.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,5 @@
-//! Transactions that are larger than memory: bounded batches, and a restart that goes on inside of them.
+//! What could take memory for good: transactions that are larger than memory (bounded batches, and a restart that goes on inside of them), and
+//! tables that are described again and again.
 //!
 //! 300,000 rows in one transaction; 5,000,000 when `ROWTIDE_TORTURE` is set, or as many as
 //! `ROWTIDE_LARGE_ROWS` says. The bound on memory is the same for both.
@@ -190,4 +191,24 @@ fn killed_inside_a_large_transaction_that_was_received_before_its_commit_it_goes
 #[test]
 fn a_transaction_that_is_received_before_its_commit_passes_in_bounded_memory_into_files() {
     passes_in_bounded_memory("large_streamed_file", Sink::File, true);
+}
+
+/// The server describes a table again after an `ANALYZE`, whose columns are as they were.
+#[test]
+fn a_table_that_is_described_again_and_again_takes_no_more_memory() {
+    let large = Large::new("large_described", Sink::File, false);
+    let rowtide = large.start();
+    large.database.wait_streaming();
+    let describe = |from: u64, to: u64| {
+        let again =
+            format!("FOR i IN {from}..{to} LOOP INSERT INTO items (id) VALUES (i); EXECUTE 'ANALYZE items'; COMMIT; END LOOP;");
+        large.database.sql(&format!("DO $$ BEGIN {again} END $$"));
+        wait_until("every row is delivered", LONG, || large.ids().into_iter().eq(1..=to).then_some(()));
+        rowtide.memory().0
+    };
+    let settled = describe(1, 1_000);
+    let grown = describe(1_001, 4_000).saturating_sub(settled);
+    rowtide.stop();
+    // a description kept for good takes 8 KB: 24 MB
+    assert!(grown < 6 << 20, "{} KB more after 3,000 descriptions", grown >> 10);
 }
